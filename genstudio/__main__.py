@@ -1,0 +1,7 @@
+"""`python -m genstudio` is `genstudio`."""
+
+import sys
+
+from genstudio.cli import main
+
+sys.exit(main())

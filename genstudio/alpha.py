@@ -1,0 +1,149 @@
+"""Transparency beside a net that knows only colour.
+
+A transparent pixel has a colour too, mostly black, that nobody sees; a net would draw it into the edge of
+what is seen. So it is replaced beforehand by the colours around (`filled`). Alpha itself goes through the
+net as a grey picture; what was fully opaque or fully clear before is so again after (`keep_ends`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from genstudio.engine import Engine
+
+# Below this opacity a colour is of few steps (un-premultiplied) or arbitrary; it is trusted in proportion.
+TRUSTED_ALPHA = 1 / 16
+BAND_ROWS = 256
+
+
+def opaque(dtype: np.dtype[Any]) -> int:
+    """The alpha of a pixel that hides all behind it."""
+    return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
+
+
+def filled(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colour with the transparent pixels drawn over from their neighbours by push-pull (Gortler et al. 1996).
+
+    Halved pictures, weighted by alpha, until one pixel is left; then back up, each level filling only what
+    is not covered at its own. Pixels of trusted opacity are returned exactly.
+
+    Args:
+        colour: (H, W, C) of uint8, uint16 or float32.
+        alpha: (H, W) of the same type.
+    """
+    most = opaque(alpha.dtype)
+    if alpha.min() >= TRUSTED_ALPHA * most:
+        return colour
+    levels = [_halved(colour, alpha)]
+    while max(levels[-1].shape[:2]) > 1:
+        levels.append(_halve(levels[-1]))
+    ground = _mean(levels.pop())
+    while levels:
+        level = levels.pop()
+        cover = level[..., -1:].clip(0, 1)
+        ground = cover * _mean(level) + (1 - cover) * _doubled(ground, *level.shape[:2])
+    # The last step in strips: at full size in float the picture would be several times its own bytes.
+    result = np.empty_like(colour)
+    for top in range(0, len(colour), BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, len(colour)))
+        first = max(0, top // 2 - 1)
+        above = _doubled(ground[first : rows.stop // 2 + 2], 2 * len(ground), colour.shape[1])
+        above = above[top - 2 * first :][: rows.stop - top]
+        trust = (alpha[rows, :, None] / np.float32(TRUSTED_ALPHA * most)).clip(0, 1)
+        blend = trust * colour[rows] + (1 - trust) * above
+        result[rows] = blend if colour.dtype.kind == "f" else np.rint(blend)
+    return result
+
+
+def _halved(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """(H/2, W/2, C + 1) float32: sums over 2x2 pixels of alpha times colour, and of alpha."""
+    h, w, c = colour.shape
+    out = np.empty(((h + 1) // 2, (w + 1) // 2, c + 1), np.float32)
+    for top in range(0, h, BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        weight = alpha[rows, :, None] / np.float32(opaque(alpha.dtype))
+        out[top // 2 : (top + BAND_ROWS) // 2] = _halve(np.concatenate([weight * colour[rows], weight], 2))
+    return out
+
+
+def _halve(level: np.ndarray) -> np.ndarray:
+    h, w, _ = level.shape
+    level = np.pad(level, ((0, h % 2), (0, w % 2), (0, 0)))
+    total: np.ndarray = level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]
+    return total
+
+
+def _mean(level: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = level[..., :-1] / np.maximum(level[..., -1:], np.float32(1e-12))
+    return mean
+
+
+def _doubled(level: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, cropped to at most (height, width)."""
+    for axis, length in ((0, height), (1, width)):
+        a = np.swapaxes(level, 0, axis)
+        padded = np.concatenate([a[:1], a, a[-1:]])
+        twice = np.empty((2 * len(a), *a.shape[1:]), np.float32)
+        twice[::2] = 0.75 * a + 0.25 * padded[:-2]
+        twice[1::2] = 0.75 * a + 0.25 * padded[2:]
+        level = np.swapaxes(twice[:length], 0, axis)
+    return level
+
+
+def keep_ends(result: np.ndarray, alpha: np.ndarray) -> None:
+    """Make `result` exactly opaque (clear) over pixels whose 3x3 neighbours are all opaque (clear), in place.
+
+    Args:
+        result: (H', W'), the enlarged alpha.
+        alpha: (H, W), what it was made from.
+    """
+    rows, columns = (
+        ((np.arange(big) + 0.5) * (small / big)).astype(np.intp)
+        for big, small in zip(result.shape, alpha.shape, strict=True)
+    )
+    for value in (0, opaque(alpha.dtype)):
+        inner = _inner(alpha == value)
+        for top in range(0, len(rows), BAND_ROWS):
+            band = slice(top, top + BAND_ROWS)
+            result[band][inner[rows[band]][:, columns]] = value
+
+
+def _inner(mask: np.ndarray) -> np.ndarray:
+    """Where a mask and its 8 neighbours hold; beyond the border it counts as holding."""
+    for axis in (0, 1):
+        m = np.swapaxes(mask, 0, axis)
+        inner = m.copy()
+        inner[1:] &= m[:-1]
+        inner[:-1] &= m[1:]
+        mask = np.swapaxes(inner, 0, axis)
+    return mask
+
+
+class FlatShortcut:
+    """An engine for alpha that answers wholly opaque or clear tiles without asking the net.
+
+    It changes nothing in the end, for `keep_ends` would set these pixels to the same.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self.scale = engine.scale
+        self.overlap_px = max(1, engine.overlap_px)  # so that what is kept of a tile lies inside it
+        self.multiple = engine.multiple
+        self.tileable = engine.tileable
+        self.device = engine.device
+
+    @property
+    def bytes_per_px(self) -> float:
+        return self._engine.bytes_per_px
+
+    def precision(self, depth: np.dtype[Any]) -> str:
+        return self._engine.precision(depth)
+
+    def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+        value = tiles.flat[0]
+        if value not in (0, opaque(tiles.dtype)) or not (tiles == value).all():
+            return self._engine(tiles, dtype)
+        n, h, w, c = tiles.shape
+        return np.full((n, h * self.scale, w * self.scale, c), value, dtype)

@@ -1,0 +1,117 @@
+"""Many pictures through one piece of work, one by one, so that one bad picture does not stop the rest.
+
+`plan` (from `genstudio.plan`) says which file becomes which and refuses what cannot end well; `run` does it.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genstudio import images
+from genstudio.errors import DeviceError, OutputError, Stopped, StudioError
+from genstudio.images import Picture
+from genstudio.options import FileOptions
+from genstudio.plan import STDIO, Job, Plan, check, keys, plan
+
+__all__ = ["STDIO", "Job", "Plan", "Progress", "Result", "plan", "run"]
+
+Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one job: done, `skipped`, or failed by an `error`. Sizes are (width, height)."""
+
+    job: Job
+    seconds: float = 0.0
+    input_size: tuple[int, int] | None = None
+    output_size: tuple[int, int] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)  # how it was done: models, device, ...
+    notes: tuple[str, ...] = ()
+    skipped: bool = False
+    error: StudioError | None = None
+
+
+def run(
+    plan: Plan,
+    work: Callable[[Picture, Progress], Picture],
+    files: FileOptions,
+    *,
+    fields: Callable[[tuple[int, int]], Mapping[str, str]] | None = None,
+    facts: Callable[[Picture], Mapping[str, Any]] = lambda picture: {},
+    started: Callable[[Job], None] = lambda job: None,
+    progress: Progress = lambda done, total: None,
+) -> Iterator[Result]:
+    """Do the jobs in order; yields a Result when each is done, skipped or failed.
+
+    Args:
+        work: makes the result; calls its second argument with (tiles done, tiles in all).
+        fields: from a picture's (width, height), the fields its target's name waits for.
+        facts: what to keep of how a picture is done.
+        started: called as each job begins; `progress` as its tiles are done.
+
+    A StudioError of one picture is its Result's; Stopped and errors that are none of ours end the run.
+    """
+    if plan.folder is not None:
+        _make_folder(plan.folder)
+    input_keys = keys(plan.jobs)
+    for job in plan.jobs:
+        begun = time.perf_counter()
+        started(job)
+        try:
+            if files.skip_existing and job.known is None and job.target and job.target.exists():
+                yield Result(job, skipped=True)
+                continue
+            picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
+            if job.known is not None:
+                job = job.named(fields((picture.width, picture.height)) if fields else {})
+                check(job, files, input_keys)
+                if files.skip_existing and job.target and job.target.exists():
+                    yield Result(job, skipped=True)
+                    continue
+            known = facts(picture)
+            result = work(picture, progress)
+            notes = _write(result, job.target, picture.format, files)
+        except Stopped:
+            raise
+        except MemoryError:
+            yield Result(
+                job, error=DeviceError("expected memory for the picture and its result, found too little")
+            )
+        except StudioError as error:
+            yield Result(job, error=error)
+        else:
+            yield Result(
+                job,
+                seconds=time.perf_counter() - begun,
+                input_size=(picture.width, picture.height),
+                output_size=(result.width, result.height),
+                facts=known,
+                notes=(*result.notes, *notes),
+            )
+
+
+def _write(result: Picture, target: Path | None, source_format: str, files: FileOptions) -> tuple[str, ...]:
+    if target is not None:
+        _make_folder(target.parent)
+    written = images.output_format(target, files.format, source_format)
+    return images.write(
+        result,
+        sys.stdout.buffer if target is None else target,
+        format=written,
+        quality=files.quality,
+        strip=files.strip,
+        overwrite=files.overwrite,
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the folder cannot be made ({error.strerror}); choose another OUT"
+        ) from None

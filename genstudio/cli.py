@@ -1,0 +1,301 @@
+"""The shell: parses, calls, renders. stdout is for data, stderr for talk; nothing here computes.
+
+Options come from the tasks' own models; errors are the library's, printed on one line.
+"""
+
+import contextlib
+import difflib
+import importlib
+import io
+import json as jsonlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from genstudio import __version__, errors, weights
+from genstudio.cards import card, register
+from genstudio.errors import StudioError, UsageError
+from genstudio.options import FileOptions, OptionError
+from genstudio.tasks import TASKS
+from genstudio.training.options import TrainOptions
+from genstudio.upscale.options import UpscaleOptions
+
+if TYPE_CHECKING:
+    from genstudio.batch import Progress
+    from genstudio.images import Picture
+
+BUG = 70  # the exit code of an error that nobody foresaw; EX_SOFTWARE of sysexits.h
+
+# Stands for a lone "-" while arguments are parsed, which would take it for an option. No file is called so.
+_STDIO = "\0"
+
+_table = [
+    line.strip("|").split("|", 1) for line in (errors.__doc__ or "").splitlines() if line.startswith("| ")
+]
+_codes = [f"{code.strip():>5}  {meaning.strip()}" for code, meaning in _table[1:]]
+_codes.append(f"{BUG:>5}  a bug in genstudio; GENSTUDIO_DEBUG=1 shows the traceback")
+
+
+def _default(value: Any) -> Any:
+    """What --help shows of a default: nothing where it says nothing."""
+    return None if value in (False, "", ()) else value
+
+
+app = App(
+    name="genstudio",
+    help="An image studio: enlarge pictures, with weights that ship.",
+    help_epilogue="Exit codes:\n\n" + "\n".join(_codes),
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=(), show_default=_default),
+    print_error=False,
+    exit_on_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+_OPTIONS = Group("Options", sort_key=1)
+_FILE_OPTIONS = Group("Files", sort_key=2)
+_TASK = Parameter(name="*", group=_OPTIONS)
+_FILES = Parameter(name="*", group=_FILE_OPTIONS)
+_JSON = Parameter(group=_FILE_OPTIONS, help="One line of JSON for each picture on standard output.")
+_IN_AND_OUT = (
+    "IN: a file, several, a folder, or - for standard input. "
+    "OUT: a file, a folder (several pictures need one; end a new one with /), or - for standard output."
+)
+_UPSCALE, _FILE_DEFAULTS = UpscaleOptions(), FileOptions()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. `arguments` are sys.argv[1:] if not given."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Whatever the terminal's encoding is, and for file names that are no valid text.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    given = sys.argv[1:] if arguments is None else arguments
+    with _talk_on_stderr(), _sigterm_as_ctrl_c():
+        try:
+            app([_STDIO if argument == "-" else argument for argument in given])
+            sys.stdout.flush()
+        except CycloptsError as error:
+            error.verbose = False
+            return _complain(str(error).replace(_STDIO, "-"), UsageError.exit_code)
+        except OptionError as error:
+            option = f"--{error.option.replace('_', '-')}: " if error.option else ""
+            return _complain(option + error.reason, error.exit_code)
+        except StudioError as error:
+            return _complain(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
+        except BrokenPipeError:
+            # The reader has gone, as `| head` does; what is left in the buffer must not fail again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return errors.OutputError.exit_code
+        except Exception as error:
+            if os.environ.get("GENSTUDIO_DEBUG"):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"genstudio: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+class _OneLine(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(
+            f"genstudio: {record.getMessage()}", file=sys.stderr
+        )  # today's sys.stderr: bars may stand in for it
+
+
+@contextlib.contextmanager
+def _talk_on_stderr() -> Iterator[None]:
+    """What the library has to say while it works goes to stderr, a line each."""
+    log, handler = logging.getLogger("genstudio"), _OneLine()
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C: temporary files are removed on the way out."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can it be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- pictures in, pictures out ----------------------------------------------------------------------------
+
+
+@app.command(usage="Usage: genstudio upscale IN... OUT [OPTIONS]")
+def upscale(
+    *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
+    options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
+    files: Annotated[FileOptions, _FILES] = _FILE_DEFAULTS,
+    json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Enlarge pictures, 1 to 16 times."""
+    from genstudio import batch, console
+
+    *inputs, output = _in_and_out(paths, json)
+    the_plan = batch.plan(inputs, output, files, options.name_fields())
+
+    from genstudio.upscale.pipeline import Upscale
+
+    upscaler = Upscale.from_weights(
+        options.model,
+        device=options.device,
+        precision=options.precision,
+        tile=options.tile,
+        self_ensemble=options.self_ensemble,
+    )
+
+    def work(picture: "Picture", progress: "Progress") -> "Picture":
+        return upscaler.restore(
+            picture, lambda width, height: upscaler.plan(width, height, options), progress
+        )
+
+    def facts(picture: "Picture") -> dict[str, Any]:
+        of_this = upscaler.facts(picture.width, picture.height, picture.dtype, options)
+        return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
+
+    console.run(
+        partial(batch.run, the_plan, work, files, fields=options.name_fields, facts=facts), the_plan, json
+    )
+
+
+def _in_and_out(paths: Sequence[str], json: bool) -> list[str]:
+    """The paths with - where it was meant; refuses what a terminal or a pipe cannot do."""
+    if len(paths) < 2:
+        raise UsageError(
+            f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio upscale --help"
+        )
+    names = ["-" if path == _STDIO else path for path in paths]
+    if names[-1] == "-" and json:
+        raise UsageError("expected --json or a picture on standard output, found both; name a file as OUT")
+    if names[-1] == "-" and sys.stdout.isatty():
+        raise UsageError(
+            "expected standard output to go to a file or a program, found a terminal; add > FILE"
+        )
+    if "-" in names[:-1] and sys.stdin.isatty():
+        raise UsageError("expected a picture on standard input, found a terminal; add < FILE, or name a file")
+    return names
+
+
+# --- weights ----------------------------------------------------------------------------------------------
+
+
+@app.command
+def models(
+    name: str | None = None,
+    *,
+    task: Annotated[str | None, Parameter(help="Only this task's.")] = None,
+    json: Annotated[bool, Parameter(help="One line of JSON for each instead.")] = False,
+) -> None:
+    """List the weights on this machine, or show the card of one.
+
+    Parameters
+    ----------
+    name
+        Show this one's card: what it is for, trained on, measured at.
+    """
+    from genstudio import console
+
+    if task is not None and task not in TASKS:
+        raise UsageError(f"expected a task ({', '.join(TASKS)}), found {task!r}")
+    found = weights.installed(task)
+    if name is not None:
+        found = [_named(name, found)]
+    if json:
+        for each in found:
+            row = {"name": each.name, "path": str(each.path), **each.header.model_dump(mode="json")}
+            print(jsonlib.dumps(row, ensure_ascii=False))
+    elif name is not None:
+        console.markdown(card(found[0].name, found[0].header, found[0].path))
+    else:
+        console.models(found)
+
+
+def _named(name: str, found: Sequence[weights.Installed]) -> weights.Installed:
+    matches = [each for each in found if name in (each.name, each.name.partition("/")[2])]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UsageError(f"{name!r} is {' and '.join(each.name for each in matches)}; give the whole name")
+    known = [each.name for each in found]
+    near = difflib.get_close_matches(name, [*known, *(one.partition("/")[2] for one in known)], n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"no model called {name!r}; {hint}there are {', '.join(known) or 'none'}")
+
+
+# --- training ---------------------------------------------------------------------------------------------
+
+
+@app.command(usage="Usage: genstudio train RECIPE --data DIR [OPTIONS]")
+def train(recipe: str, /, *, options: Annotated[TrainOptions, _TASK]) -> None:
+    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.
+
+    Parameters
+    ----------
+    recipe
+        TASK/NAME of the weights to make.
+    """
+    task = recipe.partition("/")[0]
+    if task not in TASKS:
+        raise UsageError(f"expected a recipe TASK/NAME (tasks: {', '.join(TASKS)}), found {recipe!r}")
+
+    from genstudio.training import run
+
+    module = importlib.import_module(TASKS[task].recipes.partition(":")[0])
+    folder, result = run.train(module, recipe, options)
+    print(f"{folder}: {result if result else 'ready to train'}", file=sys.stderr)
+
+
+@app.command(usage="Usage: genstudio export RUN --name TASK/NAME [OPTIONS]")
+def export(
+    run: Path,
+    /,
+    *,
+    name: Annotated[str, Parameter(help="TASK/NAME of the weights.")],
+    data_license: Annotated[str, Parameter(help="Licence of the pictures trained on.")],
+    advice: Annotated[str, Parameter(help="When to use these weights, in one line.")],
+    folder: Annotated[Path | None, Parameter(help="Folder of weights; the package's if not given.")] = None,
+) -> None:
+    """Write a run's weights as a file that describes itself, with its index line and its card.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    """
+    from genstudio.training import run as training
+
+    path = training.export(
+        run, name, data_license=data_license, advice=advice, folder=folder or weights.packaged()
+    )
+    register(path)
+    print(path)

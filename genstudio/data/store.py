@@ -1,0 +1,130 @@
+"""A folder of pictures, decoded once into one memory-mapped file of pixels; crops are then plain memory reads.
+
+The store lies in the user's cache, keyed by the folder's file names, sizes and dates, so that a second run starts
+at once and a changed folder is decoded anew. Pictures that cannot be read are named, skipped and never fatal.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from genstudio import images
+from genstudio.errors import InputError
+
+Pixels = npt.NDArray[np.uint8]
+log = logging.getLogger("genstudio")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of the store: (height, width, 3) values from `offset` on."""
+
+    name: str
+    height: int
+    width: int
+    offset: int
+
+
+class PictureStore:
+    """RGB pictures, uint8 (height, width, 3), as views into one memory map. Picture order is by file name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.entries = [Entry(**entry) for entry in json.loads((folder / "index.json").read_text("utf-8"))]
+        self._pixels: Pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Pixels:
+        e = self.entries[index]
+        return self._pixels[e.offset : e.offset + e.height * e.width * 3].reshape(e.height, e.width, 3)
+
+    def split(self, held_back: float = 0.08) -> tuple[list[int], list[int]]:
+        """Indices for training and validation; a picture's part depends on its name alone, so it never changes sides.
+
+        With fewer than two pictures on a side, the same pictures serve both (a single picture can be overfitted
+        on purpose).
+        """
+        fraction = [int(hashlib.sha256(e.name.encode()).hexdigest()[:8], 16) / 2**32 for e in self.entries]
+        train = [i for i, f in enumerate(fraction) if f >= held_back]
+        validate = [i for i, f in enumerate(fraction) if f < held_back]
+        everything = list(range(len(self)))
+        return train or everything, validate or everything[:1]
+
+    def crops(self, indices: list[int], count: int, size_px: int, rng: np.random.Generator) -> Pixels:
+        """`count` random squares, (count, size_px, size_px, 3), a pixel of a larger picture as likely as of a small one.
+
+        Every crop is turned and mirrored to one of its eight poses at random.
+        """
+        areas = np.array([self.entries[i].height * self.entries[i].width for i in indices], np.float64)
+        out = np.empty((count, size_px, size_px, 3), np.uint8)
+        for k, i in enumerate(rng.choice(indices, size=count, p=areas / areas.sum())):
+            picture = self[int(i)]
+            y = rng.integers(picture.shape[0] - size_px + 1)
+            x = rng.integers(picture.shape[1] - size_px + 1)
+            crop = np.rot90(picture[y : y + size_px, x : x + size_px], rng.integers(4))
+            out[k] = crop[:, ::-1] if rng.integers(2) else crop
+        return out
+
+
+def open_store(folder: Path, cache: Path, min_side_px: int) -> PictureStore:
+    """The store of every picture below `folder`, decoded into `cache` on first use.
+
+    Args:
+        folder: searched recursively.
+        cache: where stores are kept; each is a folder named by the content's key.
+        min_side_px: pictures with a shorter side are left out, and named.
+
+    Raises:
+        InputError: `folder` is missing or holds no usable picture.
+    """
+    if not folder.is_dir():
+        raise InputError(f"expected a folder of pictures, found no folder at {folder}; check --data")
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and images.is_picture_name(f))
+    listing = [(f.relative_to(folder).as_posix(), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), min_side_px, listing]).encode()).hexdigest()[:16]
+    home = cache / key
+    if not (home / "index.json").exists():
+        _decode(folder, files, home, min_side_px)
+    return PictureStore(home)
+
+
+def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> None:
+    entries: list[dict[str, str | int]] = []
+    offset = 0
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "pixels.u8").open("wb") as store:
+        for file, pixels in _readable(files):
+            if min(pixels.shape[:2]) < min_side_px:
+                log.warning("%s left out: shorter than %d px", file, min_side_px)
+                continue
+            height, width, _ = pixels.shape
+            name = file.relative_to(folder).as_posix()
+            entries.append({"name": name, "height": height, "width": width, "offset": offset})
+            store.write(pixels.tobytes())
+            offset += pixels.size
+    if not entries:
+        raise InputError(
+            f"expected pictures of at least {min_side_px} px a side in {folder}, found none among {len(files)} "
+            "files; check --data"
+        )
+    # The index is written last and renamed into place: a store without one is decoded again.
+    partial = home / "index.json.part"
+    partial.write_text(json.dumps(entries), "utf-8")
+    partial.replace(home / "index.json")
+
+
+def _readable(files: list[Path]) -> Iterator[tuple[Path, Pixels]]:
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                yield file, np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            log.warning("%s left out: %s", file, error)

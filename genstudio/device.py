@@ -1,0 +1,109 @@
+"""Which device does the arithmetic, how precisely, and how much memory it has left.
+
+Torch is imported inside the functions: asking for the free memory of the processor needs none of it.
+"""
+
+import platform
+from typing import TYPE_CHECKING
+
+import psutil
+
+from genstudio.errors import DeviceError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def pick(device: str = "auto") -> "torch.device":
+    """The torch device for one of `DEVICES`; "auto" takes CUDA, then MPS, then the processor.
+
+    Raises UsageError for a name that is none of them, DeviceError for a device this machine lacks.
+    """
+    import torch
+
+    if device not in DEVICES:
+        raise UsageError(f"expected a device out of {', '.join(DEVICES)}, found {device!r}")
+    present = ["cpu"]
+    if torch.backends.mps.is_available():
+        present.insert(0, "mps")
+    if torch.cuda.is_available():
+        present.insert(0, "cuda")
+    if device == "auto":
+        return torch.device(present[0])
+    if device not in present:
+        raise DeviceError(
+            f"expected a device this machine has ({', '.join(present)}), found {device!r}; "
+            "choose one of these or auto"
+        )
+    return torch.device(device)
+
+
+def precision(
+    requested: str, device: "torch.device", *, supports_half: bool = True, supports_bfloat16: bool = True
+) -> "torch.dtype":
+    """The number format a net computes in, for one of `PRECISIONS`.
+
+    "auto" is the fastest that is no slower than float32 on this device: bfloat16 where there are
+    instructions for it, float16 on GPUs without them, else float32. `supports_*` say what the net stands.
+
+    Raises UsageError for an unknown name or a format the net does not stand.
+    """
+    import torch
+
+    if requested not in PRECISIONS:
+        raise UsageError(f"expected a precision out of {', '.join(PRECISIONS)}, found {requested!r}")
+    supported = {
+        torch.float32: True,
+        torch.bfloat16: supports_bfloat16,
+        torch.float16: supports_half,
+    }
+    if requested != "auto":
+        dtype: torch.dtype = getattr(torch, requested)
+        if not supported[dtype]:
+            raise UsageError(
+                f"expected a precision this model stands, found {requested}; choose auto or float32"
+            )
+        return dtype
+    return next(dtype for dtype in (*_fast_formats(device), torch.float32) if supported[dtype])
+
+
+def _fast_formats(device: "torch.device") -> tuple["torch.dtype", ...]:
+    """Half-precision formats with hardware behind them, the one with the wider range first."""
+    import torch
+
+    if device.type == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.bfloat16, torch.float16
+        # Before compute capability 7 float16 has no fast units (6.1: 1/64 of the float32 rate).
+        return (torch.float16,) if torch.cuda.get_device_capability(device) >= (7, 0) else ()
+    if device.type == "mps":
+        return (torch.float16,)
+    return (torch.bfloat16,) if _cpu_has_bfloat16() else ()
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor has bfloat16 instructions; emulated, bfloat16 is slower than float32."""
+    import torch
+
+    if platform.machine().lower() in {"arm64", "aarch64"}:
+        return platform.system() == "Linux" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def free_bytes(device: "torch.device | str") -> int:
+    """Memory that can still be taken on a device such as "cpu" or "cuda:0", in bytes."""
+    kind = str(device).partition(":")[0]
+    if kind == "cuda":
+        import torch
+
+        # What torch's allocator holds but does not use is as good as free.
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + cached
+    if kind == "mps":
+        import torch
+
+        return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,36 @@
+"""Picture files, in and out: the only part of the studio that touches them.
+
+    picture = images.read("in.jpg")                     # upright, decoded, (H, W, C) uint8 or uint16
+    result = replace(picture, width=..., height=..., frames=(array,))
+    notes = images.write(result, Path("out.png"))       # same depth, profile and EXIF; all or nothing
+
+The pixels are the picture's own encoded values. Its ICC profile is passed through and never applied: so a
+round trip is exact, nothing is clipped to a smaller gamut, and 16 bits stay 16 bits. The exceptions are
+the models the nets cannot work in: CMYK and Lab become sRGB, with a note.
+
+    picture.py       what a picture is, and the way from and to Pillow's
+    read.py          files to pictures
+    write.py         pictures to files, fitted to what the format can hold; atomic.py: whole or not at all
+    formats.py       what each written format can hold, names of files, refusals before any work
+    exif.py          the EXIF block, kept from saying what is no longer so
+    png.py, tiff.py  the two formats of 16 bits, which Pillow has for plain grey alone
+"""
+
+from genstudio.images.formats import check_target, is_picture_name, output_format, readable_suffixes
+from genstudio.images.picture import Animation, Metadata, Picture, from_pil, to_pil
+from genstudio.images.read import read
+from genstudio.images.write import write
+
+__all__ = [
+    "Animation",
+    "Metadata",
+    "Picture",
+    "check_target",
+    "from_pil",
+    "is_picture_name",
+    "output_format",
+    "read",
+    "readable_suffixes",
+    "to_pil",
+    "write",
+]

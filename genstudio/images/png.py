@@ -1,0 +1,121 @@
+"""PNG by chunks around libpng's pixels (imagecodecs): Pillow rounds 16-bit colour to 8, and holds every
+frame of an animation it writes."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import IO
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from genstudio.images.exif import PREFIX
+from genstudio.images.picture import Animation, Array, Metadata, described
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_END = 33  # signature (8) and IHDR (25), always first
+
+
+def is_16bit(head: bytes) -> bool:
+    """Whether a file that begins with these 25 bytes or more is a PNG of 16 bits a channel."""
+    return head.startswith(SIGNATURE) and len(head) > 24 and head[24] == 16
+
+
+def decode(data: bytes) -> Array:
+    """(H, W, C) uint16 of a 16-bit PNG, colour keys made alpha.
+
+    Raises imagecodecs.PngError (a RuntimeError) if it is damaged.
+    """
+    import imagecodecs
+
+    array: Array = imagecodecs.png_decode(data)
+    return array.reshape(*array.shape[:2], -1)
+
+
+def described_without_pixels(data: bytes) -> tuple[int, Metadata]:
+    """Orientation and metadata. They may stand behind the pixels, which Pillow decodes on the way there: so
+    it is shown a picture of one pixel that has the file's other chunks."""
+    told = (b"iCCP", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+    one_pixel = [
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
+        *(_chunk(kind, bytes(body)) for kind, body in _chunks(data) if kind in told),
+        _chunk(b"IDAT", zlib.compress(b"\0\0")),
+        _chunk(b"IEND", b""),
+    ]
+    with Image.open(io.BytesIO(SIGNATURE + b"".join(one_pixel))) as image:
+        return described(image)
+
+
+def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
+    """Writes (H, W, C) uint8 or uint16."""
+    data = memoryview(_libpng(array))
+    file.write(data[:_HEADER_END])
+    _write_metadata(metadata, file)
+    file.write(data[_HEADER_END:])
+
+
+def encode_animation(
+    frames: Iterator[Array], animation: Animation, metadata: Metadata, file: IO[bytes]
+) -> None:
+    """Writes frames of (H, W, C), one at a time, each whole: APNG (the PNG specification's third edition)."""
+    sequence = 0
+    for index, (array, duration_ms) in enumerate(zip(frames, animation.durations_ms, strict=True)):
+        data = _libpng(array)
+        height, width, _ = array.shape
+        if index == 0:
+            file.write(data[:_HEADER_END])
+            _write_metadata(metadata, file)
+            file.write(_chunk(b"acTL", struct.pack(">II", len(animation.durations_ms), animation.loop)))
+        delay = Fraction(duration_ms, 1000)
+        if delay.denominator * 65535 < delay.numerator or delay.numerator > 65535:
+            delay = delay.limit_denominator(100)
+        numerator = min(delay.numerator, 65535)
+        # whole frames at (0, 0), left standing and then overwritten
+        control = struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, numerator, delay.denominator, 0, 0)
+        file.write(_chunk(b"fcTL", control))
+        sequence += 1
+        body = b"".join(body for kind, body in _chunks(data) if kind == b"IDAT")
+        if index == 0:
+            file.write(_chunk(b"IDAT", body))
+        else:
+            file.write(_chunk(b"fdAT", struct.pack(">I", sequence) + body))
+            sequence += 1
+    file.write(_chunk(b"IEND", b""))
+
+
+def _libpng(array: Array) -> bytes:
+    import imagecodecs
+
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array), level=6))
+
+
+def _write_metadata(metadata: Metadata, file: IO[bytes]) -> None:
+    if metadata.icc_profile:
+        file.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
+    if metadata.dpi:
+        across, down = (round(v / 0.0254) for v in metadata.dpi)
+        file.write(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))  # dots per metre
+    texts = PngImagePlugin.PngInfo()
+    for key, value in metadata.text.items():
+        keyword = key.encode("latin-1", "replace").decode("latin-1")[:79]
+        texts.add_text(keyword, value)  # iTXt by itself where the value is not Latin-1
+    if metadata.xmp:
+        texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+    for kind, text, *_ in texts.chunks:
+        file.write(_chunk(kind, text))
+    if metadata.exif:
+        file.write(_chunk(b"eXIf", metadata.exif.removeprefix(PREFIX)))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    view, at = memoryview(data), len(SIGNATURE)
+    while at + 12 <= len(data):
+        length = struct.unpack_from(">I", view, at)[0]
+        yield bytes(view[at + 4 : at + 8]), view[at + 8 : at + 8 + length]
+        at += 12 + length

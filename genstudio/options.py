@@ -1,0 +1,155 @@
+"""What every task's options share: one frozen pydantic model a task, one line when a value cannot be meant.
+
+Such a model is the only declaration of a task's knobs. The shell command, the page's widgets, the Python
+keyword arguments and a run's JSON are all derived from it, so a range or a help text stands in one place.
+"""
+
+import difflib
+import string
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from genstudio.errors import UsageError
+
+NAME_FIELDS = ("stem", "scale", "model", "width", "height", "ext")
+
+
+class OptionError(UsageError):
+    """A value that does not fit its option. `option` is the field's name, or "" where several clash."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option}: {reason}" if option else reason)
+        self.option = option
+        self.reason = reason
+
+
+class Options(BaseModel):
+    """Base of all options. Raises OptionError (a UsageError) where pydantic would raise ValidationError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _one_line(type(self), error) from None
+
+
+def _one_line(options: type[Options], error: ValidationError) -> OptionError:
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":
+        # Raised by a validator of ours, in words already.
+        return OptionError(str(first["loc"][0]) if first["loc"] else "", str(first["ctx"]["error"]))
+    name = str(first["loc"][0])
+    if name not in options.model_fields:
+        near = difflib.get_close_matches(name, options.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(options.model_fields)}"
+        return OptionError(name, f"no such option; {hint}")
+    field = options.model_fields[name]
+    return OptionError(
+        name, f"expected {_expected(field.annotation, field.metadata)}, found {first['input']!r}"
+    )
+
+
+def _expected(annotation: Any, constraints: list[Any]) -> str:
+    """A type and its range in words: "auto, off or a whole number of at least 32"."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        base, *extra = get_args(annotation)
+        inner = [c for e in extra for c in (e.metadata if isinstance(e, FieldInfo) else [e])]
+        return _expected(base, [*constraints, *inner])
+    if origin in (Union, UnionType):
+        kinds = [a for a in get_args(annotation) if a is not NoneType]
+        return " or ".join(_expected(kind, constraints) for kind in kinds)
+    if origin is Literal:
+        return ", ".join(str(value) for value in get_args(annotation))
+    if annotation not in (int, float):
+        return {bool: "true or false", str: "a text"}.get(
+            annotation, getattr(annotation, "__name__", "a value")
+        )
+    words = "a whole number" if annotation is int else "a number"
+    low = next((c.ge if isinstance(c, Ge) else c.gt for c in constraints if isinstance(c, Ge | Gt)), None)
+    high = next((c.le if isinstance(c, Le) else c.lt for c in constraints if isinstance(c, Le | Lt)), None)
+    above = any(isinstance(c, Gt) for c in constraints)
+    if low is not None and high is not None:
+        return f"{words} from {low} to {high}"
+    if low is not None:
+        return f"{words} {'above' if above else 'of at least'} {low}"
+    return words
+
+
+class EngineOptions(Options):
+    """How a net is run; shared by every task that runs one over a picture."""
+
+    tile: Literal["auto", "off"] | Annotated[int, Field(ge=32)] = Field(
+        default="auto",
+        description="Edge in pixels, at least 32, of the tiles a picture is cut into: auto takes it from "
+        "free memory, off runs the picture whole.",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="Where the net runs; auto takes a GPU where there is one."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="What the net computes in; auto takes half precision where the device is fast at it.",
+    )
+
+
+class FileOptions(Options):
+    """Where pictures come from and how results are written; shared by every task on files."""
+
+    recursive: bool = Field(
+        default=False, description="Take a folder's subfolders too, and keep the tree in OUT."
+    )
+    format: str | None = Field(
+        default=None,
+        description="Write this format (png, jpeg, webp, tiff, avif, ...) instead of what OUT or IN says.",
+    )
+    quality: int = Field(default=95, ge=1, le=100, description="Quality of lossy formats, 1 to 100.")
+    strip: bool = Field(default=False, description="Drop EXIF, XMP and comments; the colour profile stays.")
+    overwrite: bool = Field(default=False, description="Replace files that exist.")
+    skip_existing: bool = Field(default=False, description="Leave pictures alone whose result exists.")
+    suffix: str = Field(
+        default="", description="Added to the name of each file in a folder OUT: -x4 gives cat-x4.png."
+    )
+    name: str | None = Field(
+        default=None,
+        description="Name of each file in a folder OUT, from {stem} {scale} {model} {width} {height} {ext}.",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _known_fields(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        example = "such as '{stem}-{width}x{height}.{ext}'"
+        try:
+            parts = list(string.Formatter().parse(name))
+        except ValueError:
+            raise ValueError(f"expected a template {example}, found unbalanced braces in {name!r}") from None
+        for _, field, spec, conversion in parts:
+            if field is not None and (field not in NAME_FIELDS or spec or conversion):
+                known = " ".join(f"{{{known}}}" for known in NAME_FIELDS)
+                raise ValueError(f"expected the fields {known}, found {{{field}}} in {name!r}")
+        if not name or "/" in name or "\\" in name:
+            raise ValueError(f"expected a file name {example}, found {name!r}")
+        return name
+
+    @field_validator("suffix")
+    @classmethod
+    def _no_folders(cls, suffix: str) -> str:
+        if "/" in suffix or "\\" in suffix:
+            raise ValueError(f"expected a part of a file name such as -x4, found {suffix!r}")
+        return suffix
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "FileOptions":
+        if self.name is not None and self.suffix:
+            raise ValueError("expected a suffix or a name, found both; put the suffix into the name")
+        if self.overwrite and self.skip_existing:
+            raise ValueError("expected one of overwrite and skip-existing, found both")
+        return self

@@ -1,0 +1,23 @@
+"""THE table: what the studio can do. Shell, page, weights' prefixes and tests are all derived from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """One verb. Classes are named as "module:Class" so that reading the table imports nothing."""
+
+    summary: str
+    pipeline: str
+    options: str
+    recipes: str
+
+
+TASKS = {
+    "upscale": Task(
+        summary="Enlarge pictures, 1 to 16 times.",
+        pipeline="genstudio.upscale.pipeline:Upscale",
+        options="genstudio.upscale.options:UpscaleOptions",
+        recipes="genstudio.upscale.train:RECIPES",
+    ),
+}

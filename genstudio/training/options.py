@@ -1,0 +1,41 @@
+"""The knobs of `train`, declared once; what a recipe itself says is changed by `set`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from genstudio.options import Options
+
+
+class TrainOptions(Options):
+    """Where the pictures are, how long to train, and what to change in the recipe."""
+
+    data: Path = Field(description="Folder with the pictures to train on.")
+    out: Path | None = Field(default=None, description="Folder of the run; runs/TASK-NAME if not given.")
+    steps: int | None = Field(
+        default=None, ge=1, description="Train this many steps instead of the recipe's."
+    )
+    minutes: float | None = Field(
+        default=None, gt=0, description="Stop after this many minutes, schedule included."
+    )
+    set: tuple[str, ...] = Field(
+        default=(), description="Change one value of the recipe: key.path=value; repeatable."
+    )
+    resume: bool = Field(default=False, description="Go on where the run in OUT stopped, exactly.")
+    dry_run: bool = Field(
+        default=False, description="Say what would be done, and do a step to see that it can be."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Seed of weights, crops and order instead of the recipe's."
+    )
+
+    @field_validator("set")
+    @classmethod
+    def _assignments(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in pairs:
+            key, equals, _ = pair.partition("=")
+            if not (key and equals):
+                raise ValueError(f"expected key.path=value, found {pair!r}")
+        return pairs

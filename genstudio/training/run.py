@@ -1,0 +1,152 @@
+"""From a recipe's name to a run folder, and from a run folder to weights that ship.
+
+A task's train module offers `RECIPES` (name -> frozen dataclass) and `make_learner(recipe, store)`; nothing else is asked of it.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+
+from genstudio import __version__, weights
+from genstudio.data.store import open_store
+from genstudio.errors import InputError, UsageError
+from genstudio.training import loop
+from genstudio.training.options import TrainOptions
+
+NOTES = "run.json"
+
+
+def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, loop.Result | None]:
+    """Train recipe `name` of a task's train `module`; returns the run's folder and where it ended (None: dry run).
+
+    Raises:
+        UsageError: no such recipe, or an override that does not fit.
+        InputError: no usable pictures in `options.data`.
+        WeightsError: `resume` without a usable checkpoint, or warm-start weights that are missing.
+    """
+    recipe = override(pick(module.RECIPES, name), options.set)
+    if options.steps is not None:
+        recipe = dataclasses.replace(recipe, steps=options.steps)
+    if options.seed is not None:
+        recipe = dataclasses.replace(recipe, seed=options.seed)
+    run = options.out or Path("runs") / name.partition("/")[2]
+    cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
+    store = open_store(options.data, cache, recipe.min_side_px)
+    learner = module.make_learner(recipe, store)
+    if options.dry_run:
+        for k in range(2):
+            learner.batch(k, 0)
+        return run, None
+    if not options.resume and (run / "last.ckpt").exists():
+        raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
+    run.mkdir(parents=True, exist_ok=True)
+    result = loop.train(
+        learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
+    )
+    notes = {"recipe": name, "data": options.data.resolve().name, "pictures": len(store), "hardware": hardware()}
+    (run / NOTES).write_text(json.dumps(notes | {"code_version": __version__}, indent=2), "utf-8")
+    return run, result
+
+
+def export(
+    run: Path, name: str, *, data_license: str, advice: str, folder: Path, measured: Sequence[weights.Metric] = ()
+) -> Path:
+    """Write a run's averaged weights as a self-describing file `folder`/`name`.safetensors; returns its path.
+
+    Raises:
+        InputError: `run` is no run folder.
+        WeightsError: its checkpoint is missing or damaged.
+    """
+    if not (run / "recipe.json").is_file() or not (run / NOTES).is_file():
+        raise InputError(f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN")
+    notes = json.loads((run / NOTES).read_text("utf-8"))
+    values = json.loads((run / "recipe.json").read_text("utf-8"))
+    task = notes["recipe"].partition("/")[0]
+    module = import_module(f"genstudio.{task}.train")
+    recipe = dataclasses.replace(revive(pick(module.RECIPES, notes["recipe"]), values), warm_start=None)
+    learner = module.make_learner(recipe, None)
+    net, steps, minutes = loop.load_average(run, learner)
+    shipped = learner.export(net)
+    archs: Mapping[str, str] = import_module(f"genstudio.{task}").ARCHS
+    header = weights.Header(
+        task=task,
+        arch=next(arch for arch, path in archs.items() if path.endswith(":" + type(shipped).__name__)),
+        config=dataclasses.asdict(recipe.net),
+        scale=getattr(recipe.net, "scale", 1),
+        recipe=notes["recipe"],
+        data=f"{notes['data']} ({notes['pictures']} pictures)",
+        license=data_license,
+        steps=steps,
+        seed=recipe.seed,
+        minutes=round(minutes, 1),
+        hardware=notes["hardware"],
+        metrics=list(measured),
+        code_version=notes["code_version"],
+        params=sum(p.numel() for p in shipped.parameters()),
+        advice=advice,
+    )
+    path = folder / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights.save(path, shipped.state_dict(), header)
+    return path
+
+
+def pick(recipes: Mapping[str, Any], name: str) -> Any:
+    """The recipe called `name`, or a UsageError with the nearest names."""
+    if name in recipes:
+        return recipes[name]
+    near = difflib.get_close_matches(name, recipes, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(recipes)}"
+    raise UsageError(f"expected a recipe, found {name!r}; {hint}")
+
+
+def override(recipe: Any, settings: Sequence[str]) -> Any:
+    """`recipe` with `key.path=value` settings applied and checked against its types."""
+    values = dataclasses.asdict(recipe)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        *parents, key = path.split(".")
+        node = values
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if not equals or not isinstance(node, dict) or key not in node:
+            known = ", ".join(values)
+            raise UsageError(f"--set: expected KEY=VALUE with a key of the recipe ({known}), found {setting!r}")
+        try:
+            node[key] = json.loads(text)
+        except json.JSONDecodeError:
+            node[key] = text
+    return revive(recipe, values)
+
+
+def revive(recipe: Any, values: dict[str, Any]) -> Any:
+    """A recipe of the same types as `recipe` from plain `values`."""
+    # The net's config may be one of several dataclasses; the recipe's own says which.
+    net = type(recipe.net)
+    try:
+        config = TypeAdapter(net).validate_python(values["net"])
+        flat = {k: v for k, v in values.items() if k != "net"}
+        return TypeAdapter(type(recipe)).validate_python(flat | {"net": config})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"--set {where}: {first['msg'].lower()}, found {first['input']!r}") from None
+
+
+def hardware() -> str:
+    """The machine in words, for the weights' header."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()}-core {platform.machine()} CPU"

@@ -1,0 +1,106 @@
+"""The knobs of `upscale`, declared once."""
+
+from math import sqrt
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from genstudio.errors import UsageError
+from genstudio.options import EngineOptions
+
+DEFAULT_SCALE = 4.0
+MIN_SCALE, MAX_SCALE = 1, 16
+
+
+class UpscaleOptions(EngineOptions):
+    """Which net enlarges a picture, and to what size.
+
+    The size is `scale` times the picture's, or, where one is given, a width, a height, a long side (pixels)
+    or a number of megapixels; proportions are always kept.
+    """
+
+    model: str = Field(
+        default="compact",
+        description="A name from `genstudio models`, a family (compact takes the scale that fits), "
+        "or a file, also of the community (Real-ESRGAN and the like).",
+    )
+    scale: float = Field(
+        default=DEFAULT_SCALE,
+        ge=MIN_SCALE,
+        le=MAX_SCALE,
+        description=f"Enlarge this many times, {MIN_SCALE} to {MAX_SCALE}; need not be whole.",
+    )
+    width: int | None = Field(
+        default=None, ge=1, description="Enlarge to this width in pixels, instead of by a scale."
+    )
+    height: int | None = Field(default=None, ge=1, description="Enlarge to this height in pixels.")
+    long_side: int | None = Field(
+        default=None, ge=1, description="Enlarge so that the longer side has this many pixels."
+    )
+    megapixels: float | None = Field(default=None, gt=0, description="Enlarge to this many million pixels.")
+    self_ensemble: bool = Field(
+        default=False,
+        description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
+    )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "UpscaleOptions":
+        given = [
+            name for name in ("width", "height", "long_side", "megapixels") if getattr(self, name) is not None
+        ]
+        if given and self.scale != DEFAULT_SCALE:
+            given.insert(0, "scale")
+        if len(given) > 1:
+            found = " and ".join(name.replace("_", "-") for name in given)
+            raise ValueError(f"expected one of scale, width, height, long-side and megapixels, found {found}")
+        return self
+
+    def factor(self, width: int, height: int) -> float:
+        """How many times a picture of `width` x `height` pixels is enlarged.
+
+        Raises UsageError where the size asked for is not 1 to 16 times the picture's.
+        """
+        asked: tuple[tuple[str, float | None, float], ...] = (
+            ("width", self.width, width),
+            ("height", self.height, height),
+            ("long-side", self.long_side, max(width, height)),
+        )
+        for name, want, have in asked:
+            if want is not None:
+                _check(name, want, have, MAX_SCALE, f"{width}x{height}")
+                return want / have
+        if self.megapixels is not None:
+            have = width * height / 1e6
+            _check("megapixels", self.megapixels, have, MAX_SCALE**2, f"{width}x{height}")
+            return sqrt(self.megapixels / have)
+        return self.scale
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) in pixels of the enlarged picture. Raises UsageError as `factor` does."""
+        factor = self.factor(width, height)
+        return max(1, round(width * factor)), max(1, round(height * factor))
+
+    def name_fields(self, size: tuple[int, int] | None = None) -> dict[str, str]:
+        """What a name template may say of the result of a picture of `size` (width, height).
+
+        Without a size: what holds for every picture.
+        """
+        fields = {"model": Path(self.model).stem}
+        if size is not None:
+            width, height = self.size(*size)
+            return {
+                **fields,
+                "scale": f"{self.factor(*size):.4g}",
+                "width": str(width),
+                "height": str(height),
+            }
+        by_scale = not (self.width or self.height or self.long_side or self.megapixels)
+        return {**fields, "scale": f"{self.scale:.4g}"} if by_scale else fields
+
+
+def _check(name: str, want: float, have: float, most: int, size: str) -> None:
+    if not have <= want <= most * have:
+        raise UsageError(
+            f"{name}: expected {have:g} to {most * have:g} for a picture of {size} "
+            f"(1 to {MAX_SCALE} times its size), found {want:g}"
+        )

@@ -1,0 +1,196 @@
+"""Enlarging a picture: which nets, one after the other, to exactly which size."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from genstudio import tiling, weights
+from genstudio.errors import UsageError
+from genstudio.pipeline import AnyImage, Plan, Restorer
+from genstudio.tiling import Progress, Stop, Tile
+from genstudio.upscale.options import UpscaleOptions
+
+if TYPE_CHECKING:
+    import torch
+
+    from genstudio.engine import Engine
+
+MOST_NETS = 4  # x2 four times is x16
+
+
+@dataclass(frozen=True)
+class Facts:
+    """How a picture is enlarged: sizes in pixels, the models in their order, tile side in input pixels."""
+
+    width: int
+    height: int
+    models: tuple[str, ...]
+    tile_px: int
+    device: str
+    precision: str
+
+
+class Upscale(Restorer):
+    """Enlarges pictures 1 to 16 times, to any size in between.
+
+        big = Upscale.from_weights("compact-x4")(Image.open("small.png"), scale=4)
+
+    Args:
+        engines: by the names of their models. A size between their scales is overshot, then reduced by
+            Lanczos.
+        tile: side in input pixels of the tiles a picture is cut into, or "auto" or "off".
+    """
+
+    def __init__(self, engines: "Mapping[str, Engine]", *, tile: Tile = "auto") -> None:
+        super().__init__(tile=tile)
+        self.engines = engines
+
+    @classmethod
+    def from_weights(
+        cls,
+        model: str | Path = "compact",
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        tile: Tile = "auto",
+        self_ensemble: bool = False,
+    ) -> Self:
+        """An upscaler with weights.
+
+        Args:
+            model: a name ("compact-x4"), a family ("compact": all of its scales that are installed, the
+                fitting one is taken for each picture), or the path of a file, ours or the community's.
+            device: "auto", "cpu", "cuda" or "mps".
+            precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
+                are done in float32, for their steps are finer than half precision's.
+            tile: as for the class.
+            self_ensemble: mean over the 8 flips and turns; 8 times the work.
+
+        Raises:
+            UsageError: an unknown model, device or precision.
+            WeightsError: a file that is missing, damaged or refused.
+            DeviceError: a device this machine lacks.
+        """
+        from genstudio import device as devices
+        from genstudio.engine import SelfEnsemble
+
+        on = devices.pick(device)
+        family = [_bare(w.name) for w in weights.installed("upscale") if _family(w.name) == str(model)]
+        engines = {Path(name).name: _engine(name, on, precision) for name in family or [str(model)]}
+        if self_ensemble:
+            return cls({name: SelfEnsemble(engine) for name, engine in engines.items()}, tile=tile)
+        return cls(engines, tile=tile)
+
+    def __call__(
+        self,
+        image: AnyImage,
+        *,
+        scale: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        long_side: int | None = None,
+        megapixels: float | None = None,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+    ) -> AnyImage:
+        """One image enlarged; the same type comes back.
+
+        Args:
+            image: PIL image, numpy array, tensor or `Picture`; see `Restorer.restore`.
+            scale, width, height, long_side, megapixels: at most one; 4 times if none. Proportions are kept.
+            progress: called with (tiles done, tiles in all).
+            stop: asked before each tile; True ends the work.
+
+        Raises:
+            UsageError: more than one size, or one that is not 1 to 16 times the image's.
+            InputError, DeviceError, Stopped: see `Restorer.restore`.
+        """
+        given = {
+            "scale": scale,
+            "width": width,
+            "height": height,
+            "long_side": long_side,
+            "megapixels": megapixels,
+        }
+        asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if len(asked) > 1:
+            raise UsageError(f"expected one size, found {' and '.join(asked)}; leave the others out")
+        size = UpscaleOptions(**asked)
+        return self.restore(image, lambda w, h: self.plan(w, h, size), progress, stop)
+
+    def plan(self, width: int, height: int, size: UpscaleOptions) -> Plan:
+        """How a picture of this size is enlarged to what `size` asks. Raises UsageError."""
+        end_width, end_height = size.size(width, height)
+        scales = {name: engine.scale for name, engine in self.engines.items()}
+        models = chain(scales, max(end_width / width, end_height / height))
+        return Plan(tuple(self.engines[name] for name in models), models, end_width, end_height)
+
+    def facts(self, width: int, height: int, depth: np.dtype[Any], size: UpscaleOptions) -> Facts:
+        """How a picture of this size and number type is enlarged, known before it is. Raises UsageError."""
+        plan = self.plan(width, height, size)
+        first = plan.engines[0]
+        tile_px = tiling.tile_size(first, height, width, self.tile)
+        return Facts(plan.width, plan.height, plan.models, tile_px, first.device, first.precision(depth))
+
+
+def chain(scales: Mapping[str, int], ratio: float) -> tuple[str, ...]:
+    """The names of the nets to run one after the other to reach `ratio`.
+
+    The fewest that do; of these the least overshoot; of these the small scale first, for the later nets
+    have the more pixels to work on (x2 then x4 costs 5 units, x4 then x2 costs 17).
+
+    Raises:
+        UsageError: no chain reaches the ratio, for the net enlarges nothing.
+    """
+    for number in range(1, MOST_NETS + 1):
+        chains = [
+            (math.prod(scales[name] for name in names), [scales[name] for name in names], names)
+            for names in itertools.product(scales, repeat=number)
+        ]
+        enough = [each for each in chains if each[0] >= ratio - 1e-9]
+        if enough:
+            return min(enough)[2]
+    raise UsageError(
+        f"expected a model that enlarges {ratio:g} times, found {', '.join(scales)}, which enlarges "
+        f"{max(scales.values())} times; choose a smaller scale or another model"
+    )
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("upscale/")
+
+
+def _family(name: str) -> str:
+    """ "upscale/compact-x4" -> "compact"."""
+    stem, _, scale = _bare(name).rpartition("-x")
+    return stem if scale.isdecimal() else ""
+
+
+def _engine(name: str, device: "torch.device", precision: str) -> "Engine":
+    """A net of ours, by name or file, or one of the community's, by file."""
+    import torch
+
+    from genstudio import device as devices
+    from genstudio.engine import TorchEngine
+
+    path = Path(name)
+    if path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path)):
+        from genstudio import community
+
+        return community.load(path, device=device, precision=precision)
+    header, net = weights.load_net(name, "upscale")
+    dtype = devices.precision(precision, device)
+    overlap_px: Any = net.overlap_px  # an int, which torch's types cannot say
+    return TorchEngine(
+        net,
+        scale=header.scale,
+        overlap_px=overlap_px,
+        device=device,
+        dtype=dtype,
+        deep_dtype=torch.float32 if precision == "auto" else dtype,
+    )

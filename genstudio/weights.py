@@ -1,0 +1,268 @@
+"""Weights by name: found, fetched, verified, built into nets. (One file's inside: `weightsfile`.)
+
+A folder of weights is laid out `task/name.safetensors` beside an `index.toml`, which states each file's
+sha256, and the address of those that are fetched when first used:
+
+    ["upscale/compact-x4"]
+    sha256 = "..."
+    bytes = 1234
+    url = "https://..."
+
+A name is looked for in $GENSTUDIO_WEIGHTS, in the folder that ships with the package, then in the user's
+cache, where what the package's index has an address for is downloaded to.
+"""
+
+import difflib
+import importlib
+import logging
+import os
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genstudio.errors import UsageError, WeightsError
+from genstudio.weightsfile import SUFFIX, Header, Metric, is_ours, read, read_header, save
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+log = logging.getLogger("genstudio")
+
+__all__ = [
+    "Header",
+    "IndexEntry",
+    "Installed",
+    "Metric",
+    "find",
+    "installed",
+    "is_ours",
+    "load",
+    "load_net",
+    "packaged",
+    "read_header",
+    "read_index",
+    "save",
+]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A weights file that is on this machine; `name` is "task/name"."""
+
+    name: str
+    path: Path
+    header: Header
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """What an index says of one file."""
+
+    sha256: str
+    bytes: int
+    url: str | None = None
+
+
+def packaged() -> Path:
+    """The folder of weights that ships with the package (in a checkout: `pretrained/`)."""
+    return Path(str(resources.files("genstudio.pretrained")))
+
+
+def cache() -> Path:
+    """The folder downloads go to. Touches nothing."""
+    import pooch
+
+    return Path(pooch.os_cache("genstudio"))
+
+
+def _folders() -> list[Path]:
+    own = os.environ.get("GENSTUDIO_WEIGHTS")
+    return [*([Path(own)] if own else []), packaged()]
+
+
+def read_index(folder: Path) -> dict[str, IndexEntry]:
+    """The folder's index.toml, {} where there is none. Raises WeightsError if it is damaged."""
+    path = folder / "index.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: IndexEntry(**row) for name, row in table.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"{path}: expected an index of weights, found {error}; install genstudio again"
+        ) from None
+
+
+def installed(task: str | None = None) -> list[Installed]:
+    """The weights on this machine, in order of their names; a damaged file is left out with a warning.
+
+    Reads headers alone: tensors are neither read nor verified, torch is not imported.
+    """
+    found: dict[str, Installed] = {}
+    fetched = read_index(packaged())
+    for folder in [*_folders(), cache()]:
+        for path in sorted(folder.glob(f"{task or '*'}/*{SUFFIX}")):
+            name = f"{path.parent.name}/{path.stem}"
+            if name in found or (folder == cache() and name not in fetched):
+                continue
+            try:
+                found[name] = Installed(name, path, read_header(path))
+            except WeightsError as error:
+                log.warning("%s", error)
+    return [found[name] for name in sorted(found)]
+
+
+def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
+    """(path, sha256 by its index or None) of weights by name ("compact-x4", "upscale/compact-x4") or path.
+
+    Raises UsageError for an unknown name, WeightsError for a file that is missing or cannot be fetched.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        # A file of a known folder is held to its index however it was named.
+        folder, key = path.parent.parent, f"{path.parent.name}/{path.stem}"
+        entry = read_index(folder).get(key) if folder in _folders() else None
+        return path, entry.sha256 if entry else None
+    name = str(name_or_path).replace("\\", "/")
+    bare = name.removeprefix(f"{task}/")
+    if "/" in bare or path.suffix.lower() in (SUFFIX, ".pth", ".pt", ".ckpt"):
+        raise WeightsError(
+            f"{name_or_path}: no such weights file; expected a file, or a name from `genstudio models`"
+        )
+    key = f"{task}/{bare}"
+    for folder in _folders():
+        path = folder / f"{key}{SUFFIX}"
+        if path.is_file():
+            entry = read_index(folder).get(key)
+            return path, entry.sha256 if entry else None
+    entry = read_index(packaged()).get(key)
+    if entry and entry.url:
+        return download(key, entry), entry.sha256
+    raise _unknown(bare, task)
+
+
+def _unknown(bare: str, task: str) -> UsageError:
+    prefix = f"{task}/"
+    names = {w.name for w in installed(task)}
+    names |= {name for name, entry in read_index(packaged()).items() if name.startswith(prefix) and entry.url}
+    known = sorted(name.removeprefix(prefix) for name in names)
+    near = difflib.get_close_matches(bare, known, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(
+        f"no {task} model called {bare!r}; {hint}there {'is' if len(known) == 1 else 'are'} "
+        f"{', '.join(known) or 'none installed'}, or give the path of a file"
+    )
+
+
+def download(name: str, entry: IndexEntry) -> Path:
+    """The path in the cache of a file of the index; fetched if need be, verified before it takes its name."""
+    import pooch
+    import requests
+
+    assert entry.url is not None
+    pooch.get_logger().setLevel("WARNING")
+    target = cache() / f"{name}{SUFFIX}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fetch = pooch.HTTPDownloader(progressbar=_Bar(name))
+    try:
+        pooch.retrieve(
+            entry.url,
+            known_hash=f"sha256:{entry.sha256}",
+            fname=target.name,
+            path=target.parent,
+            downloader=fetch,
+        )
+    except requests.RequestException as error:
+        raise WeightsError(
+            f"{name}: cannot be fetched from {entry.url} ({type(error).__name__}); connect to the network, "
+            f"or put the file at {target}"
+        ) from error
+    except ValueError as error:
+        # pooch compares before it moves the file to its place, so nothing unverified is left behind.
+        raise WeightsError(
+            f"{name}: what {entry.url} sent has not the sha256 of the index ({entry.sha256[:12]}...); "
+            f"try again later, or put the right file at {target}"
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"{name}: cannot be stored in {target.parent} ({error.strerror or error})"
+        ) from error
+    return target
+
+
+class _Bar:
+    """A download's progress on stderr, in the shape pooch asks for; silent where stderr is no terminal."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.total = 0.0
+        self._progress: Any = None
+
+    def update(self, count: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._progress is None:
+            console = Console(stderr=True)
+            columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+            self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+            self._task = self._progress.add_task(f"fetching {self.name}", total=self.total)
+            self._progress.start()
+        self._progress.update(self._task, advance=count, total=self.total)
+
+    def reset(self) -> None:
+        """pooch rewinds to zero before it claims the whole, to end exactly at 100 %: nothing to show."""
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def load(name_or_path: str | Path, task: str) -> "tuple[Header, dict[str, Tensor]]":
+    """(header, tensors as stored) of weights by name or path, verified against their digests.
+
+    Raises UsageError for an unknown name; WeightsError for a file that is missing, truncated, tampered with,
+    of another task, or no safetensors file of ours.
+    """
+    path, sha256 = find(name_or_path, task)
+    header, state = read(path, sha256)
+    if header.task != task:
+        raise WeightsError(f"{path}: expected weights for {task}, found weights for {header.task}")
+    return header, state
+
+
+def load_net(name_or_path: str | Path, task: str) -> "tuple[Header, nn.Module]":
+    """(header, net) of weights by name or path: built by the header, strictly filled, float32, eval mode.
+
+    The net's class comes from `ARCHS` of `genstudio.<task>`. Raises as `load` does, and WeightsError where
+    the header names no such net or the tensors are not exactly the net's.
+    """
+    header, state = load(name_or_path, task)
+    archs: dict[str, str] = importlib.import_module(f"genstudio.{task}").ARCHS
+    if header.arch not in archs:
+        raise WeightsError(
+            f"{name_or_path}: expected one of the nets {', '.join(archs)}, found {header.arch!r}"
+        )
+    module, _, cls = archs[header.arch].partition(":")
+    net_class = getattr(importlib.import_module(module), cls)
+    try:
+        net: nn.Module = net_class(net_class.Config(**header.config))
+    except (TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{name_or_path}: {header.arch} cannot be built from its config ({error})"
+        ) from None
+    expected = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    for key in sorted(expected.keys() | found.keys()):
+        if expected.get(key) != found.get(key):
+            raise WeightsError(
+                f"{name_or_path}: does not fit {header.arch}: {key}: "
+                f"expected {expected.get(key, 'no such tensor')}, found {found.get(key, 'none')}"
+            )
+    net.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    )
+    return header, net.float().eval()

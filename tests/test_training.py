@@ -1,0 +1,222 @@
+"""The loop on a tiny net: exact resume, what a run folder holds, stopping, and what a store does with bad files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genstudio import weights
+from genstudio.data.store import PictureStore, open_store
+from genstudio.errors import InputError, UsageError, WeightsError
+from genstudio.training import loop, run
+from genstudio.training.options import TrainOptions
+from genstudio.upscale import train as upscale_train
+from genstudio.upscale.compact import CompactConfig
+from genstudio.upscale.train import FidelityLearner, FidelityRecipe
+
+TINY = FidelityRecipe(
+    name="upscale/tiny",
+    net=CompactConfig(width=8, depth=2, scale=2),
+    steps=20,
+    batch_size=2,
+    crop_px=12,
+    precision="float32",
+    validate_every=10,
+    validation_px=64,
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 10, 3), dtype=np.uint8))
+        coarse.resize((100, 80), Image.Resampling.BICUBIC).save(folder / f"photo-{k}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> PictureStore:
+    return open_store(photos, tmp_path_factory.mktemp("cache"), TINY.min_side_px)
+
+
+def averaged(folder: Path) -> dict[str, torch.Tensor]:
+    net, _, _ = loop.load_average(folder, FidelityLearner(TINY, None))
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def test_resume_is_exact(store: PictureStore, tmp_path: Path) -> None:
+    straight, halves = tmp_path / "straight", tmp_path / "halves"
+    loop.train(FidelityLearner(TINY, store), TINY, straight, device="cpu")
+
+    class StopsAtTen(FidelityLearner):
+        def step(self, batch, progress, update):  # type: ignore[no-untyped-def]
+            if progress >= 9 / 20:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().step(batch, progress, update)
+
+    first = loop.train(StopsAtTen(TINY, store), TINY, halves, device="cpu")
+    assert (first.step, first.finished) == (10, False)
+    second = loop.train(FidelityLearner(TINY, store), TINY, halves, device="cpu", resume=True)
+    assert (second.step, second.finished) == (20, True)
+    a, b = averaged(straight), averaged(halves)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    fresh = FidelityLearner(TINY, None).net.state_dict()
+    assert any(not torch.equal(a[name], fresh[name]) for name in a)
+
+
+def test_a_run_folder_tells_its_story(store: PictureStore, tmp_path: Path) -> None:
+    result = loop.train(FidelityLearner(TINY, store), TINY, tmp_path, device="cpu")
+    rows = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text("utf-8").splitlines()]
+    assert [row["step"] for row in rows if "psnr_y" in row] == [10, 20]
+    assert result.scores["psnr_y"] == pytest.approx(rows[-1]["psnr_y"], abs=1e-4)
+    assert json.loads((tmp_path / "recipe.json").read_text("utf-8"))["net"]["width"] == 8
+    assert Image.open(tmp_path / "samples" / "0000020.png").width == 3 * 256
+    assert list((tmp_path / "tensorboard").rglob("events*"))
+
+
+def test_training_learns(store: PictureStore, tmp_path: Path) -> None:
+    recipe = replace(TINY, steps=150, validate_every=150)
+    learner = FidelityLearner(recipe, store)
+    before = learner.validate(learner.net, None)["psnr_y"]
+    after = loop.train(learner, recipe, tmp_path, device="cpu").scores["psnr_y"]
+    assert after > before + 1
+
+
+def test_minutes_is_a_budget(store: PictureStore, tmp_path: Path) -> None:
+    recipe = replace(TINY, steps=100_000)
+    result = loop.train(FidelityLearner(recipe, store), recipe, tmp_path, device="cpu", minutes=0.02)
+    assert not result.finished
+    assert (tmp_path / "last.ckpt").exists()
+
+
+def test_resume_without_or_with_a_damaged_checkpoint(store: PictureStore, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="none at"):
+        loop.train(FidelityLearner(TINY, store), TINY, tmp_path, device="cpu", resume=True)
+    (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsError, match=r"last\.ckpt"):
+        loop.train(FidelityLearner(TINY, store), TINY, tmp_path, device="cpu", resume=True)
+
+
+def test_killed_run_keeps_its_last_checkpoint(photos: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--out"]
+    command += [str(tmp_path / "run"), "--device", "cpu", "--set", "net.width=8", "--set", "net.depth=1"]
+    command += ["--set", "crop_px=12", "--set", "checkpoint_minutes=0.001", "--set", "precision=float32"]
+    command += ["--set", "warm_start=null"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "run" / "last.ckpt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    recipe = run.override(upscale_train.compact_x2, ["net.width=8", "net.depth=1"])
+    recipe = replace(recipe, warm_start=None)
+    _, step, _ = loop.load_average(tmp_path / "run", FidelityLearner(recipe, None))
+    assert step > 0
+
+
+def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
+    options = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3)
+    folder, result = run.train(upscale_train, TINY.name, options)
+    assert result is not None
+    assert result.finished
+    path = run.export(folder, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights")
+    header, net = weights.load_net(path, "upscale")
+    assert (header.task, header.arch, header.scale, header.steps) == ("upscale", "compact", 2, 3)
+    assert header.config == {"width": 8, "depth": 2, "scale": 2}
+    assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
+
+
+def test_an_existing_run_is_not_written_over(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.ckpt").write_bytes(b"precious")
+    with pytest.raises(UsageError, match="--resume"):
+        run.train(upscale_train, TINY.name, TrainOptions(data=photos, out=tmp_path / "run"))
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [("net.widht=8", "KEY=VALUE"), ("nothing", "KEY=VALUE"), ("net.width=wide", "integer"), ("steps=1.5", "integer")],
+)
+def test_bad_overrides_are_named(setting: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run.override(TINY, [setting])
+
+
+def test_overrides() -> None:
+    recipe = run.override(TINY, ["net.width=16", "lr=1e-4", "warm_start=compact-x4"])
+    assert (recipe.net.width, recipe.lr, recipe.warm_start) == (16, 1e-4, "compact-x4")
+    with pytest.raises(UsageError, match="did you mean upscale/compact-x4"):
+        run.pick(upscale_train.RECIPES, "upscale/compct-x4")
+
+
+def test_store_decodes_once_and_leaves_bad_files_out(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "bad.png").write_bytes(b"not a picture")
+    Image.new("RGB", (20, 20)).save(folder / "small.png")
+    gradient = np.linspace(0, 255, 64 * 64, dtype=np.uint8).reshape(64, 64)
+    Image.fromarray(gradient).save(folder / "grey.png")
+    with caplog.at_level("WARNING", logger="genstudio"):
+        store = open_store(folder, tmp_path / "cache", 32)
+    assert [e.name for e in store.entries] == ["grey.png"]
+    assert "bad.png" in caplog.text
+    assert "small.png" in caplog.text
+    assert np.array_equal(store[0][..., 1], gradient)
+    pixels = next((tmp_path / "cache").rglob("pixels.u8"))
+    written = pixels.stat().st_mtime_ns
+    open_store(folder, tmp_path / "cache", 32)
+    assert pixels.stat().st_mtime_ns == written
+
+
+def test_store_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        open_store(tmp_path / "missing", tmp_path, 8)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="found none"):
+        open_store(tmp_path / "empty", tmp_path / "cache", 8)
+
+
+def test_crops_are_squares_of_the_pictures_in_any_pose(store: PictureStore) -> None:
+    crops = store.crops([0], 32, 40, np.random.default_rng(1))
+    assert crops.shape == (32, 40, 40, 3)
+    values = {tuple(v) for v in store[0].reshape(-1, 3)}
+    assert {tuple(v) for v in crops[5].reshape(-1, 3)} <= values
+    again = store.crops([0], 32, 40, np.random.default_rng(1))
+    assert np.array_equal(crops, again)
+
+
+def test_a_picture_never_changes_sides(store: PictureStore) -> None:
+    train, validate = store.split(0.5)
+    assert train
+    assert validate
+    assert (train, validate) == store.split(0.5)
+
+
+def test_the_loop_runs_off_the_main_thread(store: PictureStore, tmp_path: Path) -> None:
+    results: list[loop.Result] = []
+    recipe = replace(TINY, steps=2)
+    worker = threading.Thread(
+        target=lambda: results.append(loop.train(FidelityLearner(recipe, store), recipe, tmp_path, device="cpu"))
+    )
+    worker.start()
+    worker.join()
+    assert results[0].finished
