@@ -1,7 +1,7 @@
 """genstudio: generate, stylize, upscale, denoise and classify pictures.
 
-    from genstudio import Upscale
-    big = Upscale.from_weights("compact-x4")(Image.open("small.png"), scale=4)
+from genstudio import Upscale
+big = Upscale.from_weights("compact-x4")(Image.open("small.png"), scale=4)
 """
 
 from importlib import import_module, metadata

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Below this opacity a colour is of few steps (un-premultiplied) or arbitrary; it is trusted in proportion.
 TRUSTED_ALPHA = 1 / 16
-BAND_ROWS = 256
+BAND_ROWS = 64  # even
 
 
 def opaque(dtype: np.dtype[Any]) -> int:
@@ -39,31 +39,34 @@ def filled(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     while max(levels[-1].shape[:2]) > 1:
         levels.append(_halve(levels[-1]))
     ground = _mean(levels.pop())
+    # In strips, for at full size in float a picture is several times its own bytes.
     while levels:
         level = levels.pop()
-        cover = level[..., -1:].clip(0, 1)
-        ground = cover * _mean(level) + (1 - cover) * _doubled(ground, *level.shape[:2])
-    # The last step in strips: at full size in float the picture would be several times its own bytes.
+        for rows in _strips(len(level)):
+            cover = level[rows, :, -1:].clip(0, 1)
+            around = _doubled(ground, rows, level.shape[1])
+            level[rows, :, :-1] = cover * _mean(level[rows]) + (1 - cover) * around
+        ground = level[..., :-1]
     result = np.empty_like(colour)
-    for top in range(0, len(colour), BAND_ROWS):
-        rows = slice(top, min(top + BAND_ROWS, len(colour)))
-        first = max(0, top // 2 - 1)
-        above = _doubled(ground[first : rows.stop // 2 + 2], 2 * len(ground), colour.shape[1])
-        above = above[top - 2 * first :][: rows.stop - top]
+    for rows in _strips(len(colour)):
         trust = (alpha[rows, :, None] / np.float32(TRUSTED_ALPHA * most)).clip(0, 1)
-        blend = trust * colour[rows] + (1 - trust) * above
+        blend = trust * colour[rows] + (1 - trust) * _doubled(ground, rows, colour.shape[1])
         result[rows] = blend if colour.dtype.kind == "f" else np.rint(blend)
     return result
+
+
+def _strips(length: int) -> list[slice]:
+    return [slice(top, min(top + BAND_ROWS, length)) for top in range(0, length, BAND_ROWS)]
 
 
 def _halved(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """(H/2, W/2, C + 1) float32: sums over 2x2 pixels of alpha times colour, and of alpha."""
     h, w, c = colour.shape
     out = np.empty(((h + 1) // 2, (w + 1) // 2, c + 1), np.float32)
-    for top in range(0, h, BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
+    for rows in _strips(h):
         weight = alpha[rows, :, None] / np.float32(opaque(alpha.dtype))
-        out[top // 2 : (top + BAND_ROWS) // 2] = _halve(np.concatenate([weight * colour[rows], weight], 2))
+        half = _halve(np.concatenate([weight * colour[rows], weight], 2))
+        out[rows.start // 2 :][: len(half)] = half
     return out
 
 
@@ -79,16 +82,21 @@ def _mean(level: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _doubled(level: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear, cropped to at most (height, width)."""
-    for axis, length in ((0, height), (1, width)):
-        a = np.swapaxes(level, 0, axis)
-        padded = np.concatenate([a[:1], a, a[-1:]])
-        twice = np.empty((2 * len(a), *a.shape[1:]), np.float32)
-        twice[::2] = 0.75 * a + 0.25 * padded[:-2]
-        twice[1::2] = 0.75 * a + 0.25 * padded[2:]
-        level = np.swapaxes(twice[:length], 0, axis)
-    return level
+def _doubled(level: np.ndarray, rows: slice, width: int) -> np.ndarray:
+    """Some rows, and all of `width`, of a level enlarged twice by the bilinear filter."""
+    first = max(0, rows.start // 2 - 1)
+    part = _doubled_down(level[first : rows.stop // 2 + 2])[rows.start - 2 * first :][
+        : rows.stop - rows.start
+    ]
+    return _doubled_down(part.swapaxes(0, 1))[:width].swapaxes(0, 1)
+
+
+def _doubled_down(a: np.ndarray) -> np.ndarray:
+    padded = np.concatenate([a[:1], a, a[-1:]])
+    twice = np.empty((2 * len(a), *a.shape[1:]), np.float32)
+    twice[::2] = 0.75 * a + 0.25 * padded[:-2]
+    twice[1::2] = 0.75 * a + 0.25 * padded[2:]
+    return twice
 
 
 def keep_ends(result: np.ndarray, alpha: np.ndarray) -> None:
@@ -104,8 +112,7 @@ def keep_ends(result: np.ndarray, alpha: np.ndarray) -> None:
     )
     for value in (0, opaque(alpha.dtype)):
         inner = _inner(alpha == value)
-        for top in range(0, len(rows), BAND_ROWS):
-            band = slice(top, top + BAND_ROWS)
+        for band in _strips(len(rows)):
             result[band][inner[rows[band]][:, columns]] = value
 
 

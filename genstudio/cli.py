@@ -96,8 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _complain(str(error), error.exit_code)
         except KeyboardInterrupt:
             return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
-        except BrokenPipeError:
-            # The reader has gone, as `| head` does; what is left in the buffer must not fail again at exit.
+        except (BrokenPipeError, SystemExit):
+            # The reader has gone, as `| head` does (rich answers that with SystemExit). What is left in the
+            # buffer must not fail again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return errors.OutputError.exit_code
         except Exception as error:

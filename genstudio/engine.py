@@ -241,7 +241,8 @@ def _to_tensor(tiles: np.ndarray, device: str) -> Tensor:
     peak = type_max[tiles.dtype.name]
     if tiles.dtype == np.uint16:
         tiles = tiles.astype(np.float32)  # exact, and not every device knows uint16
-    x = torch.from_numpy(np.ascontiguousarray(tiles)).to(device).permute(0, 3, 1, 2).float()
+    tiles = np.require(tiles, requirements=["C", "W"])  # torch warns of read-only arrays
+    x = torch.from_numpy(tiles).to(device).permute(0, 3, 1, 2).float()
     return x / peak if peak > 1 else x
 
 

@@ -58,7 +58,7 @@ class DeviceError(StudioError):
     exit_code = 6
 
 
-class Stopped(StudioError):
+class Stopped(StudioError):  # noqa: N818 - a request, not an error
     """The user asked to stop."""
 
     exit_code = 130

@@ -1,7 +1,8 @@
 """How good is a model, by a protocol anyone can repeat: `genstudio evaluate upscale --data DIR --model NAME`.
 
-Upscaling: each picture is cropped to a multiple of the scale, reduced by Pillow's antialiased bicubic filter (within 0.01 dB of
-MATLAB's imresize), restored, and compared on the Y channel of BT.601 with `scale` border pixels left out, and in RGB.
+Upscaling: each picture is cropped to a multiple of the scale, reduced by Pillow's antialiased bicubic
+filter (within 0.01 dB of MATLAB's imresize), restored, and compared on the Y channel of BT.601 with `scale`
+border pixels left out, and in RGB.
 """
 
 import json
@@ -34,7 +35,10 @@ class Score:
 
 def score(picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
     """Compare (H, W, 3) uint8 pictures. A picture under 11 px inside its border has no SSIM (nan)."""
-    a, b = (torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None].double() / 255 for p in (restored, original))
+    a, b = (
+        torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None].double() / 255
+        for p in (restored, original)
+    )
     a, b = metrics.shave(a, border_px), metrics.shave(b, border_px)
     y_a, y_b = metrics.luma(a), metrics.luma(b)
     ssim = metrics.ssim(y_a, y_b).item() if min(a.shape[-2:]) >= 11 else float("nan")
@@ -62,18 +66,24 @@ def upscaling(restore: Callable[[Pixels], Pixels], folder: Path, scale: int) -> 
 def reduce(pixels: Pixels, scale: int) -> Pixels:
     """`pixels` made `scale` times smaller by Pillow's bicubic filter."""
     height, width = pixels.shape[:2]
-    return np.asarray(Image.fromarray(pixels).resize((width // scale, height // scale), Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(pixels).resize((width // scale, height // scale), Image.Resampling.BICUBIC)
+    )
 
 
 def enlarge_bicubic(pixels: Pixels, scale: int) -> Pixels:
     """The method every upscaler is measured against."""
     height, width = pixels.shape[:2]
-    return np.asarray(Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    )
 
 
 def mean(scores: list[Score]) -> dict[str, float]:
     """The mean of every number, by its name."""
-    return {key: float(np.mean([getattr(s, key) for s in scores])) for key in ("psnr_y", "ssim_y", "psnr_rgb")}
+    return {
+        key: float(np.mean([getattr(s, key) for s in scores])) for key in ("psnr_y", "ssim_y", "psnr_rgb")
+    }
 
 
 def as_metrics(scores: list[Score], dataset: str, scale: int) -> list[Metric]:
@@ -82,7 +92,13 @@ def as_metrics(scores: list[Score], dataset: str, scale: int) -> list[Metric]:
     y = PROTOCOL.format(channels="Y of BT.601", scale=scale)
     rgb = PROTOCOL.format(channels="RGB", scale=scale)
     return [
-        Metric(name=f"{key} x{scale}", dataset=dataset, value=round(means[key], digits), n=len(scores), protocol=protocol)
+        Metric(
+            name=f"{key} x{scale}",
+            dataset=dataset,
+            value=round(means[key], digits),
+            n=len(scores),
+            protocol=protocol,
+        )
         for key, digits, protocol in (("psnr_y", 2, y), ("ssim_y", 4, y), ("psnr_rgb", 2, rgb))
     ]
 
@@ -90,5 +106,12 @@ def as_metrics(scores: list[Score], dataset: str, scale: int) -> list[Metric]:
 def as_json(model: str, dataset: str, scale: int, scores: list[Score]) -> str:
     """One line: the means and every picture's own."""
     return json.dumps(
-        {"model": model, "data": dataset, "scale": scale, "n": len(scores), **mean(scores), "pictures": [asdict(s) for s in scores]}
+        {
+            "model": model,
+            "data": dataset,
+            "scale": scale,
+            "n": len(scores),
+            **mean(scores),
+            "pictures": [asdict(s) for s in scores],
+        }
     )

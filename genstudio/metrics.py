@@ -1,7 +1,7 @@
 """Full-reference picture metrics, as the literature computes them.
 
-Published super-resolution tables are on the Y channel of BT.601 in studio range (MATLAB's rgb2ycbcr: 16..235), with a border
-of `scale` pixels left out; another Y or another border gives other numbers.
+Published super-resolution tables are on the Y channel of BT.601 in studio range (MATLAB's rgb2ycbcr:
+16..235), with a border of `scale` pixels left out; another Y or another border gives other numbers.
 """
 
 import torch
@@ -29,9 +29,11 @@ def psnr(a: Tensor, b: Tensor, peak: float = 255.0) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor, peak: float = 255.0) -> Tensor:
-    """Structural similarity (Wang et al. 2004) for each of N pictures (N, C, H, W), 11x11 Gaussian of sigma 1.5.
+    """Structural similarity (Wang et al. 2004) for each of N pictures (N, C, H, W), 11x11 Gaussian of sigma
+    1.5.
 
-    As the authors' MATLAB code: only windows that lie wholly inside count, constants 0.01 and 0.03, channels averaged.
+    As the authors' MATLAB code: only windows that lie wholly inside count, constants 0.01 and 0.03,
+    channels averaged.
     """
     a, b = a.double(), b.double()
     x = torch.arange(11, dtype=torch.float64, device=a.device) - 5

@@ -229,7 +229,7 @@ def _key(path: Path) -> str:
 
 def check(job: Job, files: FileOptions, input_keys: AbstractSet[str]) -> None:
     """Refuse a job that cannot end well, as far as that is known by now. Raises UsageError or OutputError."""
-    images.output_format(job.target, files.format, "PNG")
+    images.output_format(_place(job) if job.target else None, files.format, "PNG")
     if job.target is None or job.known is not None or (files.skip_existing and job.target.exists()):
         return
     if _key(job.target) in input_keys:

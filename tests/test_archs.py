@@ -14,7 +14,9 @@ SMALL = {
     "rrdbnet": {"width": 8, "growth": 4, "blocks": 1},
     "srcnn": {"channels": (8, 4)},
 }
-ARCHS = [(task, arch, path) for task in TASKS for arch, path in import_module(f"genstudio.{task}").ARCHS.items()]
+ARCHS = [
+    (task, arch, path) for task in TASKS for arch, path in import_module(f"genstudio.{task}").ARCHS.items()
+]
 
 
 def small_net(path: str, **config: object) -> nn.Module:
@@ -44,7 +46,9 @@ def test_shape(arch: tuple[str, str, str], size: tuple[int, int]) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("color", [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.2, 0.7, 0.4)])
-def test_flat_colours_stay_exact_even_untrained(arch: tuple[str, str, str], color: tuple[float, float, float]) -> None:
+def test_flat_colours_stay_exact_even_untrained(
+    arch: tuple[str, str, str], color: tuple[float, float, float]
+) -> None:
     net = small_net(arch[2], **SMALL[arch[1]])
     x = torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, 12, 10)
     assert (net(x) - x[:, :, :1, :1]).abs().max() < 1e-4
@@ -56,7 +60,9 @@ def test_nothing_beyond_the_claimed_overlap_matters(arch: tuple[str, str, str]) 
     size, centre = 2 * net.overlap_px + 9, net.overlap_px + 4
     x = torch.rand(1, 3, size, size)
     changed = x.clone()
-    changed[:, :, :, centre + net.overlap_px + 1 :] = torch.rand(1, 3, size, size - centre - net.overlap_px - 1)
+    changed[:, :, :, centre + net.overlap_px + 1 :] = torch.rand(
+        1, 3, size, size - centre - net.overlap_px - 1
+    )
     a, b = (net(p)[..., : (centre + 1) * net.scale] for p in (x, changed))
     assert torch.allclose(a, b, atol=1e-5)
 

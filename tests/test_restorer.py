@@ -179,9 +179,9 @@ def test_sixteen_bits_keep_every_step() -> None:
 def test_any_scale_gives_its_exact_size(
     height: int, width: int, scale: float, channels: int, dtype: str
 ) -> None:
-    scale = min(scale, 300 / max(height, width)) if max(height, width) * scale > 300 else scale
-    y = upscale(2, 4)(noise(height, width, channels, dtype=dtype), scale=max(1.0, scale))
-    assert y.shape[:2] == UpscaleOptions(scale=max(1.0, scale)).size(width, height)[::-1]
+    scale = max(1.0, min(scale, 200 / max(height, width)))
+    y = upscale(2, 4)(noise(height, width, channels, dtype=dtype), scale=scale)
+    assert y.shape[:2] == UpscaleOptions(scale=scale).size(width, height)[::-1]
 
 
 def test_sizes_by_other_names() -> None:
@@ -250,7 +250,7 @@ def test_lanczos_in_pieces_is_lanczos(
     for c in range(channels):
         band = Image.fromarray(x[..., c].astype(np.float32))
         whole = np.asarray(band.resize((end_width, end_height), Image.Resampling.LANCZOS)).clip(0, most)
-        assert np.abs(into[..., c] - whole.astype(np.float64)).max() <= (1e-5 if most == 1 else 1.01)
+        assert np.abs(into[..., c] - whole.astype(np.float64)).max() <= (1e-5 if most == 1 else 0.52)
 
 
 # ---------------------------------------------------------------------------- alpha
@@ -358,9 +358,8 @@ def test_stop_ends_the_work() -> None:
     assert seen == [1, 2, 3]
 
 
-@pytest.mark.parametrize("scale", [1, 1.5, 2])
-@pytest.mark.parametrize("channels", [3, 4])
-def test_memory_stays_near_the_pictures_own(scale: float, channels: int) -> None:
+@pytest.mark.parametrize(("channels", "scale"), [(3, 1), (4, 1), (4, 1.5)])
+def test_memory_stays_near_the_pictures_own(channels: int, scale: float) -> None:
     """Under 3 times the bytes of input and output together; numpy's share, for torch holds only a tile."""
 
     class Repeat:
@@ -372,9 +371,9 @@ def test_memory_stays_near_the_pictures_own(scale: float, channels: int) -> None
         def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
             return tiles.repeat(4, axis=1).repeat(4, axis=2).astype(dtype)
 
-    x = disk(1600, 700)[..., :channels].copy()
+    x = disk(1200, 500)[..., :channels].copy()
     tracemalloc.start()
-    y = Upscale({"x4": Repeat()}, tile=32)(x, scale=scale)
+    y = Upscale({"x4": Repeat()}, tile=64)(x, scale=scale)
     peak = tracemalloc.get_traced_memory()[1] + x.nbytes
     tracemalloc.stop()
     assert peak < 3 * (x.nbytes + y.nbytes)
@@ -443,7 +442,7 @@ def test_sixteen_bits_are_done_in_float32(installed: Path) -> None:
 
 
 def test_models_that_are_not_there(installed: Path) -> None:
-    with pytest.raises(UsageError, match="did you mean tiny-x"):
+    with pytest.raises(UsageError, match=r"did you mean tiny-x\d"):
         Upscale.from_weights("tinny-x4")
-    with pytest.raises(WeightsError, match="nowhere.pth"):
+    with pytest.raises(WeightsError, match=r"nowhere\.pth"):
         Upscale.from_weights("nowhere.pth")

@@ -1,4 +1,5 @@
-"""The loop on a tiny net: exact resume, what a run folder holds, stopping, and what a store does with bad files."""
+"""The loop on a tiny net: exact resume, what a run folder holds, stopping, and what a store does with bad
+files."""
 
 import json
 import os
@@ -135,14 +136,18 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     folder, result = run.train(upscale_train, TINY.name, options)
     assert result is not None
     assert result.finished
-    path = run.export(folder, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights")
+    path = run.export(
+        folder, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights"
+    )
     header, net = weights.load_net(path, "upscale")
     assert (header.task, header.arch, header.scale, header.steps) == ("upscale", "compact", 2, 3)
     assert header.config == {"width": 8, "depth": 2, "scale": 2}
     assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
 
 
-def test_an_existing_run_is_not_written_over(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_run_is_not_written_over(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     (tmp_path / "run").mkdir()
@@ -154,7 +159,12 @@ def test_an_existing_run_is_not_written_over(photos: Path, tmp_path: Path, monke
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("net.widht=8", "KEY=VALUE"), ("nothing", "KEY=VALUE"), ("net.width=wide", "integer"), ("steps=1.5", "integer")],
+    [
+        ("net.widht=8", "KEY=VALUE"),
+        ("nothing", "KEY=VALUE"),
+        ("net.width=wide", "integer"),
+        ("steps=1.5", "integer"),
+    ],
 )
 def test_bad_overrides_are_named(setting: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -168,7 +178,9 @@ def test_overrides() -> None:
         run.pick(upscale_train.RECIPES, "upscale/compct-x4")
 
 
-def test_store_decodes_once_and_leaves_bad_files_out(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_store_decodes_once_and_leaves_bad_files_out(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "bad.png").write_bytes(b"not a picture")
@@ -215,7 +227,9 @@ def test_the_loop_runs_off_the_main_thread(store: PictureStore, tmp_path: Path) 
     results: list[loop.Result] = []
     recipe = replace(TINY, steps=2)
     worker = threading.Thread(
-        target=lambda: results.append(loop.train(FidelityLearner(recipe, store), recipe, tmp_path, device="cpu"))
+        target=lambda: results.append(
+            loop.train(FidelityLearner(recipe, store), recipe, tmp_path, device="cpu")
+        )
     )
     worker.start()
     worker.join()

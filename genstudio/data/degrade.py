@@ -10,12 +10,14 @@ def quantize(picture: Tensor) -> Tensor:
 
 
 def reduce_bicubic(picture: Tensor, scale: int) -> Tensor:
-    """The literature's reduction: antialiased bicubic (a = -0.5, as Pillow's and MATLAB's), rounded to 8 bits.
+    """The literature's reduction: antialiased bicubic (a = -0.5, as Pillow's and MATLAB's), rounded to 8
+    bits.
 
     Args:
         picture: (N, C, H, W) in 0..1; H and W multiples of `scale`.
 
     Returns:
-        (N, C, H / scale, W / scale). Pixels within two of the border have seen less than their neighbours would have.
+        (N, C, H / scale, W / scale). Pixels within two of the border have seen less than their neighbours
+        would have.
     """
     return quantize(F.interpolate(picture, scale_factor=1 / scale, mode="bicubic", antialias=True))

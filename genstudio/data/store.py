@@ -1,7 +1,9 @@
-"""A folder of pictures, decoded once into one memory-mapped file of pixels; crops are then plain memory reads.
+"""A folder of pictures, decoded once into one memory-mapped file of pixels; crops are then plain memory
+reads.
 
-The store lies in the user's cache, keyed by the folder's file names, sizes and dates, so that a second run starts
-at once and a changed folder is decoded anew. Pictures that cannot be read are named, skipped and never fatal.
+The store lies in the user's cache, keyed by the folder's file names, sizes and dates, so that a second run
+starts at once and a changed folder is decoded anew. Pictures that cannot be read are named, skipped and
+never fatal.
 """
 
 import hashlib
@@ -47,10 +49,11 @@ class PictureStore:
         return self._pixels[e.offset : e.offset + e.height * e.width * 3].reshape(e.height, e.width, 3)
 
     def split(self, held_back: float = 0.08) -> tuple[list[int], list[int]]:
-        """Indices for training and validation; a picture's part depends on its name alone, so it never changes sides.
+        """Indices for training and validation; a picture's part depends on its name alone, so it never
+        changes sides.
 
-        With fewer than two pictures on a side, the same pictures serve both (a single picture can be overfitted
-        on purpose).
+        With fewer than two pictures on a side, the same pictures serve both (a single picture can be
+        overfitted on purpose).
         """
         fraction = [int(hashlib.sha256(e.name.encode()).hexdigest()[:8], 16) / 2**32 for e in self.entries]
         train = [i for i, f in enumerate(fraction) if f >= held_back]
@@ -59,7 +62,8 @@ class PictureStore:
         return train or everything, validate or everything[:1]
 
     def crops(self, indices: list[int], count: int, size_px: int, rng: np.random.Generator) -> Pixels:
-        """`count` random squares, (count, size_px, size_px, 3), a pixel of a larger picture as likely as of a small one.
+        """`count` random squares, (count, size_px, size_px, 3), a pixel of a larger picture as likely as of
+        a small one.
 
         Every crop is turned and mirrored to one of its eight poses at random.
         """
@@ -69,7 +73,7 @@ class PictureStore:
             picture = self[int(i)]
             y = rng.integers(picture.shape[0] - size_px + 1)
             x = rng.integers(picture.shape[1] - size_px + 1)
-            crop = np.rot90(picture[y : y + size_px, x : x + size_px], rng.integers(4))
+            crop = np.rot90(picture[y : y + size_px, x : x + size_px], int(rng.integers(4)))
             out[k] = crop[:, ::-1] if rng.integers(2) else crop
         return out
 
@@ -112,8 +116,8 @@ def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> No
             offset += pixels.size
     if not entries:
         raise InputError(
-            f"expected pictures of at least {min_side_px} px a side in {folder}, found none among {len(files)} "
-            "files; check --data"
+            f"expected pictures of at least {min_side_px} px a side in {folder}, "
+            f"found none among {len(files)} files; check --data"
         )
     # The index is written last and renamed into place: a store without one is decoded again.
     partial = home / "index.json.part"

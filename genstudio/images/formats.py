@@ -26,6 +26,7 @@ class Format:
 
 _ALL = frozenset({"icc_profile", "exif", "xmp", "dpi"})
 
+# not JPEG 2000: Pillow never returns from writing it to a full disk
 WRITTEN = {
     "PNG": Format((".png", ".apng"), deep=True, animated=True, keeps=_ALL | {"text"}),
     "JPEG": Format((".jpg", ".jpeg", ".jpe", ".jfif"), 65535, alpha=False, keeps=_ALL | {"comment"}),
@@ -35,12 +36,11 @@ WRITTEN = {
     "AVIF": Format((".avif",), 32768, grey=False, animated=True, keeps=_ALL - {"dpi"}),
     "GIF": Format((".gif",), 65535, animated=True, keeps=frozenset({"comment"})),
     "BMP": Format((".bmp", ".dib"), alpha=False, keeps=frozenset({"dpi"})),
-    "JPEG2000": Format((".jp2", ".j2k", ".jpx")),
     "TGA": Format((".tga",), 65535),
     "PPM": Format((".ppm", ".pgm", ".pnm"), alpha=False),
 }
 
-_NAMES = {"JPG": "JPEG", "TIF": "TIFF", "JP2": "JPEG2000", "APNG": "PNG"} | {name: name for name in WRITTEN}
+_NAMES = {"JPG": "JPEG", "TIF": "TIFF", "APNG": "PNG"} | {name: name for name in WRITTEN}
 _SUFFIXES = {suffix: name for name, row in WRITTEN.items() for suffix in row.suffixes}
 # Pillow registers these, but only to say that it cannot decode them
 _NOT_DECODED = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}

@@ -1,19 +1,20 @@
-"""The one training loop. Read `train` below: draw a batch, let the learner step, follow with the EMA, log, validate, save.
+"""The one training loop: draw a batch, let the learner step, follow with the EMA, log, validate, save.
 
     for k in range(step, recipe.steps):
         batch = learner.batch(k)                 # a pure function of (seed, k, process): nothing to resume
-        losses = learner.step(batch, update)     # `update` does backward, clipping, the optimizer, accumulation
-        ema.follow(net)
-        ... log, validate with the EMA weights, checkpoint
+        losses = learner.step(batch, update)     # `update` does backward, clipping, the optimizer,
+        accumulation ema.follow(net) ... log, validate with the EMA weights, checkpoint
 
-Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws at random comes
-from its own number, so a resumed run goes on exactly as the straight one would have.
+Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws
+at random comes from its own number, so a resumed run goes on exactly as the straight one would have.
 
 A run is a folder:  recipe.json  stats.jsonl  log.txt  samples/  last.ckpt  tensorboard/
 """
 
 import json
 import logging
+import math
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -58,33 +59,24 @@ class Learner(Protocol):
         """The net that ships, made from the trained one."""
 
 
-class Recipe(Protocol):
-    """The part of a recipe that the loop itself reads; a task's recipe adds its own."""
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What the loop itself reads of a recipe; a task's recipe adds its own."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def accumulate(self) -> int: ...
-    @property
-    def clip_norm(self) -> float: ...
-    @property
-    def ema_decay(self) -> float: ...
-    @property
-    def validate_every(self) -> int: ...
-    @property
-    def checkpoint_minutes(self) -> float: ...
+    name: str
+    steps: int
+    batch_size: int
+    seed: int = 0
+    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    accumulate: int = 1
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    validate_every: int = 2_000
+    checkpoint_minutes: float = 5.0
 
 
 class Update:
-    """`update(loss, optimizer, lr)`: one optimizer update, or its share of one when gradients are accumulated."""
+    """`update(loss, optimizer, lr)`: one optimizer update, or its share of an accumulated one."""
 
     def __init__(self, accelerator: Accelerator, clip_norm: float) -> None:
         self.accelerator = accelerator
@@ -179,7 +171,7 @@ def train(
     if resume:
         k, spent = _load(run / "last.ckpt", learner, ema, accelerator.device)
     elif main:
-        (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")  # type: ignore[call-overload]
+        (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
         (run / "stats.jsonl").unlink(missing_ok=True)
     accelerator.init_trackers("tensorboard")
 
@@ -199,10 +191,17 @@ def train(
             out_of_time = minutes is not None and now - began > minutes * 60
             last = k == recipe.steps or out_of_time or stop.asked
             if k % 50 == 0 or last:
-                values = {name: accelerator.reduce(v.detach().float(), "mean").item() for name, v in losses.items()}
+                values = {
+                    name: accelerator.reduce(v.detach().float(), "mean").item() for name, v in losses.items()
+                }
                 rate = (k - first) * recipe.batch_size * accelerator.num_processes / (now - began)
                 progress.show(k, values, rate)
-                _record(accelerator, run, k, values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60})
+                _record(
+                    accelerator,
+                    run,
+                    k,
+                    values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60},
+                )
             if main and (k % recipe.validate_every == 0 or k == recipe.steps):
                 with ema.swapped_into(net), torch.no_grad():
                     scores = learner.validate(net, run / "samples" / f"{k:07d}.png")
@@ -227,13 +226,17 @@ def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
 
 def _save(path: Path, learner: Learner, ema: EMA, step: int, minutes: float) -> None:
     partial = path.with_suffix(".part")
-    torch.save({"step": step, "minutes": minutes, "learner": learner.state_dict(), "ema": ema.average}, partial)
+    torch.save(
+        {"step": step, "minutes": minutes, "learner": learner.state_dict(), "ema": ema.average}, partial
+    )
     partial.replace(path)
 
 
 def _load(path: Path, learner: Learner | None, ema: EMA, device: torch.device) -> tuple[int, float]:
     if not path.is_file():
-        raise WeightsError(f"expected a checkpoint to go on from, found none at {path}; start without --resume")
+        raise WeightsError(
+            f"expected a checkpoint to go on from, found none at {path}; start without --resume"
+        )
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         if learner is not None:
@@ -241,9 +244,11 @@ def _load(path: Path, learner: Learner | None, ema: EMA, device: torch.device) -
         for name, value in state["ema"].items():
             ema.average[name].copy_(value)
         return int(state["step"]), float(state["minutes"])
-    except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} is no checkpoint of this recipe ({reason}); start a new run without --resume") from error
+        raise WeightsError(
+            f"{path} is no checkpoint of this recipe ({reason}); start a new run without --resume"
+        ) from error
 
 
 def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float]) -> None:
@@ -292,12 +297,12 @@ Schedule = Callable[[float], float]
 
 
 def cosine(peak: float, warmup: float = 0.01, final: float = 0.0) -> Schedule:
-    """Learning rate over progress 0..1: up linearly to `peak` in `warmup`, then down along half a cosine to `final`."""
+    """Learning rate by progress 0..1: up to `peak` within `warmup`, then down half a cosine to `final`."""
 
     def lr(progress: float) -> float:
         if progress < warmup:
             return peak * max(progress, 1e-4) / warmup
         x = (progress - warmup) / (1 - warmup)
-        return float(final + (peak - final) * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * x)).item()))
+        return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * x))
 
     return lr

@@ -1,4 +1,4 @@
-"""A run's progress on stderr: a bar with losses, score, pictures a second and time left, or plain lines when piped."""
+"""A run's progress on stderr: losses, score, pictures a second, time left; plain lines when piped."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Used as a context manager around the loop; every method is cheap and does nothing when not `enabled`."""
+    """Used as a context manager around the loop; does nothing unless `enabled`."""
 
     def __init__(self, title: str, steps: int, done: int, *, enabled: bool) -> None:
         console = Console(stderr=True)
@@ -18,7 +18,9 @@ class Progress:
         self._steps, self._first, self._began = steps, done, time.monotonic()
         self._scores = self._values = ""
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, TextColumn("{task.fields[values]}"), console=console, disable=not enabled or self._plain)
+        self._bar = Bar(
+            *columns, TextColumn("{task.fields[values]}"), console=console, disable=not enabled or self._plain
+        )
         self._task = self._bar.add_task(title, total=steps, completed=done, values="")
 
     def show(self, step: int, values: dict[str, float], pictures_per_second: float) -> None:
@@ -40,7 +42,9 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
 

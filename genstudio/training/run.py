@@ -1,6 +1,7 @@
 """From a recipe's name to a run folder, and from a run folder to weights that ship.
 
-A task's train module offers `RECIPES` (name -> frozen dataclass) and `make_learner(recipe, store)`; nothing else is asked of it.
+A task's train module offers `RECIPES` (name -> frozen dataclass) and `make_learner(recipe, store)`; nothing
+else is asked of it.
 """
 
 import dataclasses
@@ -27,7 +28,8 @@ NOTES = "run.json"
 
 
 def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, loop.Result | None]:
-    """Train recipe `name` of a task's train `module`; returns the run's folder and where it ended (None: dry run).
+    """Train recipe `name` of a task's train `module`; returns the run's folder and where it ended (None:
+    dry run).
 
     Raises:
         UsageError: no such recipe, or an override that does not fit.
@@ -53,13 +55,24 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, l
     result = loop.train(
         learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
     )
-    notes = {"recipe": name, "data": options.data.resolve().name, "pictures": len(store), "hardware": hardware()}
+    notes = {
+        "recipe": name,
+        "data": options.data.resolve().name,
+        "pictures": len(store),
+        "hardware": hardware(),
+    }
     (run / NOTES).write_text(json.dumps(notes | {"code_version": __version__}, indent=2), "utf-8")
     return run, result
 
 
 def export(
-    run: Path, name: str, *, data_license: str, advice: str, folder: Path, measured: Sequence[weights.Metric] = ()
+    run: Path,
+    name: str,
+    *,
+    data_license: str,
+    advice: str,
+    folder: Path,
+    measured: Sequence[weights.Metric] = (),
 ) -> Path:
     """Write a run's averaged weights as a self-describing file `folder`/`name`.safetensors; returns its path.
 
@@ -68,7 +81,9 @@ def export(
         WeightsError: its checkpoint is missing or damaged.
     """
     if not (run / "recipe.json").is_file() or not (run / NOTES).is_file():
-        raise InputError(f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN")
+        raise InputError(
+            f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN"
+        )
     notes = json.loads((run / NOTES).read_text("utf-8"))
     values = json.loads((run / "recipe.json").read_text("utf-8"))
     task = notes["recipe"].partition("/")[0]
@@ -112,16 +127,18 @@ def pick(recipes: Mapping[str, Any], name: str) -> Any:
 
 def override(recipe: Any, settings: Sequence[str]) -> Any:
     """`recipe` with `key.path=value` settings applied and checked against its types."""
-    values = dataclasses.asdict(recipe)
+    values: dict[str, Any] = dataclasses.asdict(recipe)
     for setting in settings:
         path, equals, text = setting.partition("=")
         *parents, key = path.split(".")
-        node = values
+        node: Any = values
         for parent in parents:
             node = node.get(parent) if isinstance(node, dict) else None
         if not equals or not isinstance(node, dict) or key not in node:
             known = ", ".join(values)
-            raise UsageError(f"--set: expected KEY=VALUE with a key of the recipe ({known}), found {setting!r}")
+            raise UsageError(
+                f"--set: expected KEY=VALUE with a key of the recipe ({known}), found {setting!r}"
+            )
         try:
             node[key] = json.loads(text)
         except json.JSONDecodeError:

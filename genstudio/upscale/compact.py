@@ -1,19 +1,20 @@
-"""Compact: our fast upscaler. Plain 3x3 convolutions at low resolution, then one pixel shuffle (Shi et al. 2016).
+"""Compact: our fast upscaler. Plain 3x3 convolutions at low resolution, one pixel shuffle (Shi et al. 2016).
 
         x ----------------------- bilinear xS ------------------------ + -> y
         |                                                              |
-        x - local mean -> conv, PReLU -> depth x (conv, PReLU) -> conv -> pixel shuffle
+        x - local mean -> conv, leaky ReLU -> depth x (conv, leaky ReLU) -> conv -> pixel shuffle
 
-Two decisions keep colours exact by construction, not by luck of training:
-the net sees the picture minus its 5x5 local mean, and no convolution has a bias (PReLU keeps zero at zero). So a flat
-area of any colour gives a residual of exactly zero: white stays white, and f(x + c) = f(x) + c.
+Two decisions keep colours exact by construction, not by luck of training: the net sees the picture minus
+its 5x5 local mean, and no convolution has a bias. So a flat area of any colour
+gives a residual of exactly zero: white stays white, and f(x + c) = f(x) + c.
 
-In training every body convolution may be a `CollapsibleConv` (Bhardwaj et al. 2022, SESR; Ding et al. 2021, RepVGG): its
-kernel is *computed* from a richer block before the one convolution is made, so the richness costs almost nothing; `merged()`
-gives the plain net that ships.
+In training every body convolution may be a `CollapsibleConv` (Bhardwaj et al. 2022, SESR; Ding et al. 2021,
+RepVGG): its kernel is *computed* from a richer block before the one convolution is made, so the richness
+costs almost nothing; `merged()` gives the plain net that ships.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,9 @@ class Compact(nn.Module):
         self.overlap_px = LOCAL_MEAN_PX // 2 + config.depth + 2 + 1
         c = config.width
         self.head = conv3x3(3, c)
-        self.body = nn.ModuleList(CollapsibleConv(c) if collapsible else conv3x3(c, c) for _ in range(config.depth))
+        self.body = nn.ModuleList(
+            CollapsibleConv(c) if collapsible else conv3x3(c, c) for _ in range(config.depth)
+        )
         self.tail = conv3x3(c, 3 * config.scale**2)
         nn.init.normal_(self.tail.weight, std=1e-3)
 
@@ -68,7 +71,7 @@ class Compact(nn.Module):
         plain = Compact(self.config)
         state = {k: v for k, v in self.state_dict().items() if not k.startswith("body.")}
         for i, conv in enumerate(self.body):
-            kernel = conv.kernel() if isinstance(conv, CollapsibleConv) else conv.weight
+            kernel: Any = conv.kernel() if isinstance(conv, CollapsibleConv) else conv.weight
             state[f"body.{i}.weight"] = kernel.detach()
         plain.load_state_dict(state)
         return plain
@@ -81,18 +84,21 @@ def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU: a PReLU, as the field has it, takes 13 times as long on a CPU (bfloat16, both ways)."""
     return F.leaky_relu(x, 0.1)
 
 
 class CollapsibleConv(nn.Module):
-    """A bias-free 3x3 convolution with the kernel  W + identity + (1x1 after 3x3 through `expand` times the channels)."""
+    """A bias-free 3x3 convolution with the kernel  W + identity + (1x1 after 3x3 through `expand` times the
+    channels)."""
 
     def __init__(self, channels: int, expand: int = 4) -> None:
         super().__init__()
         self.direct = conv3x3(channels, channels)
         self.widen = nn.Parameter(torch.empty(expand * channels, channels, 3, 3))
         self.narrow = nn.Parameter(torch.empty(channels, expand * channels))
-        # The identity already carries the signal: the learned part starts smaller, or depth would make it explode.
+        # The identity already carries the signal: the learned part starts smaller, or depth would make it
+        # explode.
         self.direct.weight.data.mul_(0.5)
         nn.init.kaiming_normal_(self.widen, a=1.0)
         nn.init.normal_(self.narrow, std=0.1 / (expand * channels) ** 0.5)
@@ -105,4 +111,3 @@ class CollapsibleConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.kernel(), padding=1)
-

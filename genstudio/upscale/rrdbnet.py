@@ -1,7 +1,9 @@
-"""RRDBNet: residual-in-residual dense blocks (Wang et al. 2018, "ESRGAN"), block count and width in the config.
+"""RRDBNet: residual-in-residual dense blocks (Wang et al. 2018, "ESRGAN"), block count and width in the
+config.
 
-Departure from the paper: as in `compact`, no biases, an input minus its local mean and a bilinear skip, so that flat colours come out
-unchanged. Published RRDBNet weights load through spandrel, not through this file.
+Departure from the paper: as in `compact`, no biases, an input minus its local mean and a bilinear skip, so
+that flat colours come out unchanged. Published RRDBNet weights load through spandrel, not through this
+file.
 """
 
 from dataclasses import dataclass
@@ -36,7 +38,8 @@ class RRDBNet(nn.Module):
         self.scale = config.scale
         c = config.width
         steps = {2: (2,), 3: (3,), 4: (2, 2)}[config.scale]
-        # Every dense block has five convolutions in a row; the last layers' radius shrinks as resolution grows.
+        # Every dense block has five convolutions in a row; the last layers' radius shrinks as resolution
+        # grows.
         self.overlap_px = LOCAL_MEAN_PX // 2 + 15 * config.blocks + 2 + len(steps) + 3
         self.head = conv3x3(3, c)
         self.trunk = nn.Sequential(*(RRDB(c, config.growth) for _ in range(config.blocks)), conv3x3(c, c))
@@ -55,7 +58,8 @@ class RRDBNet(nn.Module):
         for factor, conv in zip(self.factors, self.enlarge, strict=True):
             h = leaky(conv(F.interpolate(h, scale_factor=factor, mode="nearest")))
         residual = self.tail(leaky(self.refine(h))).float()
-        return F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
+        result: Tensor = F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
+        return result
 
 
 class RRDB(nn.Module):

@@ -1,8 +1,9 @@
-"""SRCNN: three convolutions on the bicubic enlargement (Dong, Loy, He and Tang 2014, "Image Super-Resolution Using Deep
-Convolutional Networks"): 9-5-5 with 64 and 32 channels.
+"""SRCNN: three convolutions on the bicubic enlargement (Dong, Loy, He and Tang 2014, "Image
+Super-Resolution Using Deep Convolutional Networks"): 9-5-5 with 64 and 32 channels.
 
-Departures from the paper: all three colour channels instead of Y; the net adds its result to the enlargement; and, as in `compact`,
-it has no biases and sees the picture minus its local mean, so flat colours come out unchanged.
+Departures from the paper: all three colour channels instead of Y; the net adds its result to the
+enlargement; and, as in `compact`, it has no biases and sees the picture minus its local mean, so flat
+colours come out unchanged.
 """
 
 from dataclasses import dataclass
@@ -46,4 +47,5 @@ class SRCNN(nn.Module):
         detail = enlarged - F.avg_pool2d(padded, LOCAL_MEAN_PX, stride=1)
         h = F.relu(self.patches(detail.to(self.patches.weight.dtype)))
         h = F.relu(self.mapping(h))
-        return enlarged + self.reconstruction(h).float()
+        result: Tensor = enlarged + self.reconstruction(h).float()
+        return result

@@ -2,7 +2,8 @@
 
     python -m genstudio.upscale.train compact-x4 --data PHOTOS --out runs/compact-x4
 
-is the same as `genstudio train upscale/compact-x4 ...`. A recipe stands at the bottom with what it cost and what it gave.
+is the same as `genstudio train upscale/compact-x4 ...`. A recipe stands at the bottom with what it cost and
+what it gave.
 """
 
 from dataclasses import dataclass, replace
@@ -19,34 +20,28 @@ from torch import Tensor, nn
 from genstudio import metrics, weights
 from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
-from genstudio.training.loop import Losses, Update, cosine
+from genstudio.training.loop import Losses, Recipe, Update, cosine
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
 
-# Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a whole kernel.
+# Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a
+# whole kernel.
 MARGIN_PX = 3
 
 
-@dataclass(frozen=True)
-class FidelityRecipe:
-    """Everything that decides a training run. Lengths in low-resolution pixels, progress as a fraction of the steps."""
+@dataclass(frozen=True, kw_only=True)
+class FidelityRecipe(Recipe):
+    """Everything that decides a run. Lengths in low-resolution pixels, progress as a fraction of the steps."""
 
-    name: str
     net: CompactConfig | SRCNNConfig
     steps: int = 40_000
     batch_size: int = 16
+    clip_norm: float = 0.5
     crop_px: int = 48
     lr: float = 1e-3
     warmup: float = 0.01
     mse_after: float = 0.85
     warm_start: str | None = None
-    seed: int = 0
-    precision: str = "bfloat16"
-    accumulate: int = 1
-    clip_norm: float = 0.5
-    ema_decay: float = 0.999
-    validate_every: int = 2_000
-    checkpoint_minutes: float = 5.0
     validation_px: int = 512
 
     @property
@@ -65,7 +60,7 @@ class FidelityLearner:
         self.net: nn.Module = build(recipe)
         if recipe.warm_start:
             warm_start(self.net, recipe.warm_start)
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net.to(memory_format=torch.channels_last)
         self.optimizer: Any = torch.optim.Adam(self.net.parameters(), recipe.lr, betas=(0.9, 0.99))
         self.schedule = cosine(recipe.lr, recipe.warmup)
         self.device = torch.device("cpu")
@@ -90,7 +85,8 @@ class FidelityLearner:
         reduced, original = batch
         restored = self.net(reduced)
         l1 = F.l1_loss(restored, original)
-        # MSE is what PSNR counts, but a poor teacher from scratch; scaled to gradients of L1's size at this stage.
+        # MSE is what PSNR counts, but a poor teacher from scratch; scaled to gradients of L1's size at this
+        # stage.
         loss = l1 if progress < self.recipe.mse_after else 20 * F.mse_loss(restored, original)
         update(loss, self.optimizer, self.schedule(progress))
         return {"loss": loss, "l1": l1}
@@ -99,7 +95,8 @@ class FidelityLearner:
         """Mean Y-PSNR in dB over the held-back pictures, by the literature's protocol."""
         assert self.store is not None
         scale = self.recipe.net.scale
-        scores, rows = [], []
+        scores: list[float] = []
+        rows: list[np.ndarray[Any, Any]] = []
         for index in self.validation_part:
             reduced, original = validation_pair(self.store[index], scale, self.recipe.validation_px)
             restored = quantize(net(reduced.to(self.device))).cpu()
@@ -130,7 +127,8 @@ def build(recipe: FidelityRecipe) -> nn.Module:
 
 
 def warm_start(net: nn.Module, name: str) -> None:
-    """Copy into `net` every tensor of the weights `name` that fits; the tail of another scale starts afresh."""
+    """Copy into `net` every tensor of the weights `name` that fits; the tail of another scale starts
+    afresh."""
     _, state = weights.load(name, "upscale")
     own = net.state_dict()
     for key, value in state.items():
@@ -138,7 +136,7 @@ def warm_start(net: nn.Module, name: str) -> None:
         direct = key.replace(".weight", ".direct.weight")
         if direct in own:
             index = int(key.split(".")[1])
-            merged: Tensor = net.body[index].kernel() - own[direct]  # type: ignore[index, union-attr, operator]
+            merged: Tensor = net.body[index].kernel() - own[direct]  # type: ignore[index, union-attr]
             own[direct] = value.float() - merged.detach()
         elif key in own and own[key].shape == value.shape:
             own[key] = value.float()
@@ -154,7 +152,9 @@ def validation_pair(picture: np.ndarray[Any, Any], scale: int, most_px: int) -> 
     return to_tensor(reduced), to_tensor(original)
 
 
-def sample_row(reduced: Tensor, restored: Tensor, original: Tensor, side_px: int = 256) -> np.ndarray[Any, Any]:
+def sample_row(
+    reduced: Tensor, restored: Tensor, original: Tensor, side_px: int = 256
+) -> np.ndarray[Any, Any]:
     """Bicubic | restored | original, the same centre square of each, uint8."""
     bicubic = F.interpolate(reduced, size=original.shape[-2:], mode="bicubic").clamp(0, 1)
     height, width = original.shape[-2:]
@@ -180,7 +180,9 @@ def make_learner(recipe: FidelityRecipe, store: PictureStore | None) -> Fidelity
 
 
 compact_x4 = FidelityRecipe(name="upscale/compact-x4", net=CompactConfig(scale=4))
-compact_x2 = replace(compact_x4, name="upscale/compact-x2", net=CompactConfig(scale=2), warm_start="compact-x4")
+compact_x2 = replace(
+    compact_x4, name="upscale/compact-x2", net=CompactConfig(scale=2), warm_start="compact-x4"
+)
 srcnn_x4 = FidelityRecipe(name="upscale/srcnn-x4", net=SRCNNConfig(scale=4), crop_px=24)
 
 RECIPES = {r.name: r for r in (compact_x4, compact_x2, srcnn_x4)}
