@@ -138,7 +138,7 @@ class FlatShortcut:
         self.scale = engine.scale
         self.overlap_px = max(1, engine.overlap_px)  # so that what is kept of a tile lies inside it
         self.multiple = engine.multiple
-        self.tileable = engine.tileable
+        self.tiles = engine.tiles
         self.device = engine.device
 
     @property

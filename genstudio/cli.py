@@ -149,6 +149,12 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+_evaluate = App(
+    name="evaluate", help="Measure a model by a protocol that anyone can repeat.", help_format="plaintext"
+)
+app.command(_evaluate)
+
+
 # --- pictures in, pictures out ----------------------------------------------------------------------------
 
 
@@ -284,6 +290,9 @@ def export(
     name: Annotated[str, Parameter(help="TASK/NAME of the weights.")],
     data_license: Annotated[str, Parameter(help="Licence of the pictures trained on.")],
     advice: Annotated[str, Parameter(help="When to use these weights, in one line.")],
+    evaluate: Annotated[
+        tuple[Path, ...], Parameter(help="Folder of pictures to measure on, for the header; repeatable.")
+    ] = (),
     folder: Annotated[Path | None, Parameter(help="Folder of weights; the package's if not given.")] = None,
 ) -> None:
     """Write a run's weights as a file that describes itself, with its index line and its card.
@@ -298,5 +307,25 @@ def export(
     path = training.export(
         run, name, data_license=data_license, advice=advice, folder=folder or weights.packaged()
     )
+    if evaluate:
+        from genstudio import evaluate as measure
+
+        measure.record(path, evaluate)
     register(path)
     print(path)
+
+
+@_evaluate.command(name="upscale", usage="Usage: genstudio evaluate upscale --data DIR [OPTIONS]")
+def evaluate_upscale(
+    *,
+    data: Annotated[Path, Parameter(help="Folder of pictures to reduce, restore and compare.")],
+    options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
+    json: Annotated[bool, Parameter(help="One line of JSON instead of a table.")] = False,
+) -> None:
+    """Score an upscaler against bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
+
+    PSNR (dB) and SSIM on the Y channel without the border, as in the literature, and PSNR in RGB.
+    """
+    from genstudio import evaluate as measure
+
+    measure.show(data, options, json=json)

@@ -21,12 +21,18 @@ from spandrel import (
 from torch import Tensor, nn
 
 from genstudio import device as devices
-from genstudio.engine import TorchEngine
+from genstudio.engine import Tiles, TorchEngine
 from genstudio.errors import WeightsError
-from genstudio.overlap import measure_overlap
+from genstudio.overlap import measure
 
 PICKLED = (".pth", ".pt", ".ckpt")
 SUFFIXES = (*PICKLED, ".safetensors")
+
+_TILES: dict[ModelTiling, Tiles] = {
+    ModelTiling.SUPPORTED: "freely",
+    ModelTiling.DISCOURAGED: "avoid",
+    ModelTiling.INTERNAL: "never",
+}
 
 
 def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchEngine:
@@ -52,14 +58,15 @@ def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchE
     }
     stands = {"supports_half": model.supports_half, "supports_bfloat16": model.supports_bfloat16}
     dtype = devices.precision(precision, device, **stands)
-    # INTERNAL and DISCOURAGED: the model looks at the picture as a whole.
-    tileable = model.tiling is ModelTiling.SUPPORTED and not sizes.square
     net = _Foreign(model).to(device).eval()
+    tiles = "never" if sizes.square else _TILES[model.tiling]
+    overlap_px, align = (0, 1) if tiles == "never" else measure(net, device=device, **shape)
     return TorchEngine(
         net,
         **shape,
-        overlap_px=measure_overlap(net, device=device, **shape) if tileable else 0,
-        tileable=tileable,
+        overlap_px=overlap_px,
+        align=align,
+        tiles=tiles,
         device=device,
         dtype=dtype,
         deep_dtype=torch.float32 if precision == "auto" else dtype,

@@ -7,8 +7,9 @@ precision and device live below it, so that an engine without torch can take `To
 import copy
 import functools
 import logging
+import math
 import weakref
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ log = logging.getLogger("genstudio")
 type_max = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
+Tiles = Literal["freely", "avoid", "never"]
+
+
 class Engine(Protocol):
     """What `tiling` and the pipelines need of a net.
 
@@ -29,7 +33,8 @@ class Engine(Protocol):
         scale: side of the result over side of the input, a whole number.
         overlap_px: how far, in input pixels, a pixel of the input reaches into the result.
         multiple: a tile's origin must lie on multiples of this for tiles to agree with the whole.
-        tileable: False if the net needs the whole picture at once.
+        tiles: "avoid" if the net looks at the picture as a whole and tiles only do where memory is short;
+            "never" if it is no use without the whole.
         bytes_per_px: peak working memory for each input pixel of a tile.
         device: where it computes, "cpu" or "cuda:0".
     """
@@ -37,7 +42,7 @@ class Engine(Protocol):
     scale: int
     overlap_px: int
     multiple: int
-    tileable: bool
+    tiles: Tiles
     device: str
 
     @property
@@ -76,7 +81,9 @@ class TorchEngine:
         channels: what the net takes, 1 or 3.
         dtype: number format of the arithmetic for 8-bit pictures.
         deep_dtype: the same for 16-bit and float pictures, whose steps are finer than half precision's.
-        multiple, minimum: sides the net needs; smaller pictures are mirrored at the right and bottom.
+        multiple, minimum, square: sides the net needs; smaller pictures are mirrored at the right and
+            bottom.
+        align: the engine's `multiple`, where that is more than the sides need (attention in windows).
     """
 
     def __init__(
@@ -92,14 +99,16 @@ class TorchEngine:
         multiple: int = 1,
         minimum: int = 1,
         square: bool = False,
-        tileable: bool = True,
+        align: int = 1,
+        tiles: Tiles = "freely",
     ) -> None:
         self.scale = scale
         self.channels = channels
         self.overlap_px = overlap_px
-        self.multiple = multiple
-        self.tileable = tileable
+        self.multiple = math.lcm(multiple, align)
+        self.tiles = tiles
         self.device = str(device)
+        self._side_multiple = multiple
         self._minimum = minimum
         self._square = square
         self._dtype = dtype
@@ -123,7 +132,7 @@ class TorchEngine:
     def bytes_per_px(self) -> float:
         """Measured once: the most bytes of tensors alive at a time while the net runs on a small tile,
         plus half of that again for the scratch memory of the kernels, which cannot be seen from here."""
-        side = max(32, self._minimum, self.multiple)
+        side = max(32, self._minimum, self._side_multiple)
         tiles = np.zeros((1, side, side, 3), np.uint8)
         self._net_in(self._deep_dtype)
         with _PeakBytes() as peak:
@@ -147,7 +156,7 @@ class TorchEngine:
         raise MemoryError(message)
 
     def _padded(self, tiles: np.ndarray) -> np.ndarray:
-        h, w = (max(self._minimum, -(-n // self.multiple) * self.multiple) for n in tiles.shape[1:3])
+        h, w = (max(self._minimum, -(-n // self._side_multiple) * self._side_multiple) for n in tiles.shape[1:3])
         if self._square:
             h = w = max(h, w)
         return pad(tiles, h, w)
@@ -196,7 +205,7 @@ class SelfEnsemble:
         self.scale = engine.scale
         self.overlap_px = engine.overlap_px
         self.multiple = engine.multiple
-        self.tileable = engine.tileable
+        self.tiles = engine.tiles
         self.device = engine.device
 
     @property

@@ -5,9 +5,9 @@ filter (within 0.01 dB of MATLAB's imresize), restored, and compared on the Y ch
 border pixels left out, and in RGB.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from json import dumps
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from genstudio import images, metrics
-from genstudio.errors import InputError
+from genstudio import images, metrics, weights
+from genstudio.errors import InputError, UsageError
+from genstudio.upscale.options import UpscaleOptions
+from genstudio.upscale.pipeline import Upscale
 from genstudio.weightsfile import Metric
 
 Pixels = npt.NDArray[np.uint8]
@@ -103,15 +105,56 @@ def as_metrics(scores: list[Score], dataset: str, scale: int) -> list[Metric]:
     ]
 
 
+def measure(upscale: Upscale, folder: Path, scale: int) -> list[Score]:
+    """Scores of an upscaler by its own way through engines and tiles."""
+    return upscaling(lambda pixels: upscale(pixels, scale=scale), folder, scale)
+
+
+def record(path: Path, folders: Iterable[Path]) -> None:
+    """Measure a weights file of ours in float32 and write the means into its header."""
+    header, state = weights.load(path, "upscale")
+    upscale = Upscale.from_weights(path, precision="float32")
+    found: list[Metric] = []
+    for folder in folders:
+        found += as_metrics(measure(upscale, folder, header.scale), folder.name, header.scale)
+    weights.save(path, state, header.model_copy(update={"metrics": found}))
+
+
+def show(folder: Path, options: UpscaleOptions, *, json: bool) -> None:
+    """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON."""
+    scale = round(options.scale)
+    if scale != options.scale or scale < 2:
+        raise UsageError(f"--scale: expected a whole number from 2 to 16, found {options.scale:g}")
+    upscale = Upscale.from_weights(
+        options.model,
+        device=options.device,
+        precision=options.precision,
+        tile=options.tile,
+        self_ensemble=options.self_ensemble,
+    )
+    ours = measure(upscale, folder, scale)
+    bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale)
+    if json:
+        print(as_json(options.model, folder.name, scale, ours))
+        return
+    print(f"{folder.name} x{scale}, n={len(ours)}: {PROTOCOL.format(channels='Y of BT.601', scale=scale)}")
+    print(f"{'':32}{'bicubic':>8}{options.model:>24}")
+    print(f"{'picture':32}{'PSNR-Y':>8}{'PSNR-Y':>8}{'SSIM-Y':>8}{'PSNR':>8}")
+    for name, base, s in zip(
+        [*(s.picture for s in ours), "mean"],
+        [*bicubic, average(bicubic)],
+        [*ours, average(ours)],
+        strict=True,
+    ):
+        print(f"{name:32.32}{base.psnr_y:8.2f}{s.psnr_y:8.2f}{s.ssim_y:8.4f}{s.psnr_rgb:8.2f}")
+
+
+def average(scores: list[Score]) -> Score:
+    """The mean of every number."""
+    return Score("mean", **mean(scores))
+
+
 def as_json(model: str, dataset: str, scale: int, scores: list[Score]) -> str:
     """One line: the means and every picture's own."""
-    return json.dumps(
-        {
-            "model": model,
-            "data": dataset,
-            "scale": scale,
-            "n": len(scores),
-            **mean(scores),
-            "pictures": [asdict(s) for s in scores],
-        }
-    )
+    row = {"model": model, "data": dataset, "scale": scale, "n": len(scores), **mean(scores)}
+    return dumps(row | {"pictures": [asdict(s) for s in scores]})

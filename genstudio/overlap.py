@@ -1,4 +1,4 @@
-"""How far a net sees, measured."""
+"""How far a net sees, and on which grid, measured: what tiling must know of a net by others."""
 
 import logging
 
@@ -9,70 +9,98 @@ log = logging.getLogger("genstudio")
 
 # A change smaller than this cannot be told in an 8-bit result but by chance of rounding.
 NOTICEABLE = 0.25 / 255
-MOST_PX = 128
+MOST_OVERLAP_PX = 128
+MOST_ALIGN_PX = 64
 
 
 @torch.inference_mode()
-def measure_overlap(
+def measure(
     net: nn.Module,
     *,
     scale: int,
     channels: int = 3,
     multiple: int = 1,
     minimum: int = 1,
-    square: bool = False,
     device: torch.device | str = "cpu",
-) -> int:
-    """The distance in input pixels beyond which a disturbance changes the result by less than `NOTICEABLE`.
+    square: bool = False,
+) -> tuple[int, int]:
+    """(overlap in input pixels, multiple that a tile's origin must lie on), for tiles that equal the whole.
 
-    A strip of texture and noise is run through the net, then again with one half inverted: how far into the
-    other half does the result change? Along and across, from both sides, on strips that double in length
-    until the answer lies well inside; at `MOST_PX` it is given up, with a log line.
+    Overlap: the distance beyond which a disturbance changes the result by less than `NOTICEABLE`. A strip of
+    texture is run through the net, then again with one half inverted: how far into the other half does the
+    result change? Along and across, from both sides, on strips that double in length until the answer lies
+    well inside; at `MOST_OVERLAP_PX` it is given up, with a log line. For a deep net this is far less than
+    the theoretical radius (RRDB of 23 blocks: over 300 px).
 
-    For a deep net this is far less than its theoretical radius (RRDB of 23 blocks: over 300 px).
+    Multiple: the smallest shift of the picture that shifts the result and does nothing else. 1 for a net of
+    convolutions, the window's side for one of attention in windows.
 
     Args:
-        net: (N, channels, H, W) float32 0..1 -> (N, channels, H * scale, W * scale), on `device`.
-        multiple, minimum, square: sides the net needs.
+        net: (N, channels, H, W) float32 0..1 -> (N, channels, H * scale, W * scale), on `device`. It pads to
+            `multiple` by itself.
+        multiple, minimum: sides the net needs.
+        square: must be False; a net of square pictures is not for tiles.
     """
-    unit = multiple
-    half = -(-max(32, minimum, 2 * unit) // unit) * unit
+    assert not square
+    breadth = _up(max(32, minimum), multiple)
+    half = _up(max(32, minimum, 2 * multiple), multiple)
+    most_px = _up(MOST_OVERLAP_PX, multiple)
     while True:
-        breadth = 2 * half if square else -(-max(32, minimum) // unit) * unit
-        seen_px = max(_reach(net, half, breadth, scale, channels, device, turned) for turned in (False, True))
-        if seen_px <= 0.75 * half:
-            return seen_px
-        if half >= MOST_PX:
+        picture = _texture(breadth, 2 * half).to(device).expand(1, channels, -1, -1)
+        overlap_px = max(_reach(net, picture, scale), _reach(_Turned(net), picture, scale))
+        if overlap_px <= 0.75 * half:
+            break
+        if half >= most_px:
             log.warning(
-                "this model sees %d px or further; tiles overlap by %d px and may differ a little there",
-                seen_px,
-                min(seen_px, MOST_PX),
+                "this model sees %d px or further; its tiles may differ a little from the whole", overlap_px
             )
-            return min(seen_px, MOST_PX)
-        half = min(2 * half, -(-MOST_PX // unit) * unit)
+            break
+        half = min(2 * half, most_px)
+    length = _up(2 * overlap_px + MOST_ALIGN_PX + 32, multiple)
+    picture = _texture(breadth, length).to(device).expand(1, channels, -1, -1)
+    return overlap_px, _grid(net, picture, overlap_px, scale, multiple)
 
 
-def _reach(
-    net: nn.Module,
-    half: int,
-    breadth: int,
-    scale: int,
-    channels: int,
-    device: torch.device | str,
-    turned: bool,
-) -> int:
-    picture = _texture(breadth, 2 * half).to(device).expand(1, channels, -1, -1)
+class _Turned(nn.Module):
+    """A net that takes its pictures on their side."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.net(x.mT.contiguous())
+        return y.mT
+
+
+def _reach(net: nn.Module, picture: Tensor, scale: int) -> int:
+    """How many columns beyond the middle of a picture does a change in one half of it carry?"""
+    half = picture.shape[3] // 2
     left, right = picture.clone(), picture.clone()
     left[..., :half] = 1 - left[..., :half]
     right[..., half:] = 1 - right[..., half:]
-    batch = torch.cat([picture, left, right])
-    answer = net(batch.mT.contiguous()).mT if turned else net(batch)
-    change = (answer[1:] - answer[:1]).float().clamp(-1, 1).abs().amax(dim=(1, 2)) > NOTICEABLE
-    middle = half * scale
-    beyond_left = change[0, middle:].nonzero()  # columns counted from the middle outwards
-    beyond_right = change[1, :middle].flip(0).nonzero()
-    furthest = max(int(each.max()) + 1 if each.numel() else 0 for each in (beyond_left, beyond_right))
+    answer = net(torch.cat([picture, left, right])).float()
+    change = (answer[1:] - answer[:1]).clamp(-1, 1).abs().amax(dim=(1, 2)) > NOTICEABLE
+    from_middle = change[0, half * scale :], change[1, : half * scale].flip(0)
+    furthest = max(int(each.nonzero().max()) + 1 if each.any() else 0 for each in from_middle)
     return -(-furthest // scale)
+
+
+def _grid(net: nn.Module, picture: Tensor, overlap_px: int, scale: int, multiple: int) -> int:
+    """The smallest shift, of `multiple` times powers of two, after which the picture's inside is the same."""
+    whole = net(picture).float()
+    shift = multiple
+    while shift < MOST_ALIGN_PX:
+        inside = slice(overlap_px * scale, (picture.shape[3] - shift - overlap_px) * scale)
+        part = net(picture[..., shift:].contiguous()).float()[..., inside]
+        if (whole[..., shift * scale :][..., inside] - part).abs().max() < NOTICEABLE:
+            return shift
+        shift *= 2
+    return shift
+
+
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
 
 
 def _texture(height: int, width: int) -> Tensor:

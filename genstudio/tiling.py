@@ -162,11 +162,13 @@ def tile_size(engine: "Engine", height: int, width: int, tile: Tile) -> int:
             raise UsageError(f"expected a tile of {MIN_TILE_PX} px or more, found {tile}; or take auto")
     elif tile not in ("auto", "off"):
         raise UsageError(f"expected a tile of auto, off or a number of pixels, found {tile!r}")
-    if tile == "off" or not engine.tileable:
+    if tile == "off" or engine.tiles == "never":
         return max(height, width)
     if tile != "auto":
         return tile
     most_px = AUTO_TILE_PX.get(engine.device.partition(":")[0], max(AUTO_TILE_PX.values()))
+    if engine.tiles == "avoid":
+        most_px = max(height, width)
     if max(height, width) <= MIN_TILE_PX:
         return most_px  # one call in any case
     window_px = math.sqrt(AUTO_MEMORY_SHARE * free_bytes(engine.device) / engine.bytes_per_px)
@@ -180,8 +182,8 @@ def count(engine: "Engine", height: int, width: int, tile: Tile) -> int:
 
 
 def _smaller(engine: "Engine", tile_px: int, error: MemoryError) -> int:
-    if tile_px <= MIN_TILE_PX or not engine.tileable:
-        need = f"tiles of {tile_px} px" if engine.tileable else "this model, which cannot work in tiles,"
+    if tile_px <= MIN_TILE_PX or engine.tiles == "never":
+        need = f"tiles of {tile_px} px" if engine.tiles != "never" else "this model, which knows no tiles,"
         raise DeviceError(
             f"expected memory for {need} on {engine.device}, found none left ({error}); "
             "close other programs, or take a smaller model or another device"

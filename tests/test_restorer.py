@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from genstudio import alpha, images, resample, weights
-from genstudio.engine import Engine, TorchEngine
+from genstudio.engine import Engine, Tiles, TorchEngine
 from genstudio.errors import InputError, Stopped, UsageError, WeightsError
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.options import UpscaleOptions
@@ -363,7 +363,8 @@ def test_memory_stays_near_the_pictures_own(channels: int, scale: float) -> None
     """Under 3 times the bytes of input and output together; numpy's share, for torch holds only a tile."""
 
     class Repeat:
-        scale, overlap_px, multiple, tileable, device, bytes_per_px = 4, 4, 1, True, "cpu", 100.0
+        scale, overlap_px, multiple, device, bytes_per_px = 4, 4, 1, "cpu", 100.0
+        tiles: Tiles = "freely"
 
         def precision(self, depth: np.dtype[Any]) -> str:
             return "float32"

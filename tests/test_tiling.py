@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from genstudio import tiling
-from genstudio.engine import SelfEnsemble, TorchEngine
+from genstudio.engine import SelfEnsemble, Tiles, TorchEngine
 from genstudio.errors import DeviceError, Stopped, UsageError
 
 U8 = np.dtype(np.uint8)
@@ -52,7 +52,7 @@ class Double:
 
     scale = 2
     multiple = 1
-    tileable = True
+    tiles: Tiles = "freely"
     device = "cpu"
     bytes_per_px = 24.0
 
@@ -204,11 +204,11 @@ def test_out_of_memory_at_the_smallest_tile() -> None:
 
 def test_a_net_that_needs_the_whole_gets_it_or_fails() -> None:
     whole = Double()
-    whole.tileable = False
+    whole.tiles = "never"
     tiling.run(whole, picture(100, 90), tile=32)
     assert whole.sides == [(100, 90)]
     whole.most_px = 100
-    with pytest.raises(DeviceError, match="cannot work in tiles"):
+    with pytest.raises(DeviceError, match="which knows no tiles"):
         tiling.run(whole, picture(100, 90))
 
 
@@ -222,6 +222,14 @@ def test_automatic_tiles_follow_the_free_memory(monkeypatch: pytest.MonkeyPatch)
     assert side_with(10**12) == tiling.AUTO_TILE_PX["cpu"]
     assert side_with(2 * 24 * 100**2) == 100 - 2 * 4
     assert side_with(0) == tiling.MIN_TILE_PX
+
+
+def test_a_net_that_avoids_tiles_gets_the_largest_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    double = Double(overlap_px=4)
+    double.tiles = "avoid"
+    for free, side in ((10**12, 5000), (2 * 24 * 1000**2, 1000 - 2 * 4)):
+        monkeypatch.setattr(tiling, "free_bytes", lambda device, free=free: free)
+        assert tiling.tile_size(double, 5000, 5000, "auto") == side
 
 
 def test_progress_counts_every_tile_once() -> None:

@@ -78,6 +78,7 @@ def described(page: "tifffile.TiffPage", file: IO[bytes]) -> tuple[int, Metadata
 def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
     """Writes (H, W, C) uint8 or uint16, deflate with prediction, to a seekable file."""
     _, width, channels = array.shape
+    big = array.nbytes > 2**32 - 2**26  # offsets of 32 bits may not reach
     tags: list[tuple[int, int, int, Any, bool]] = []
     if metadata.xmp:
         tags.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
@@ -88,9 +89,10 @@ def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
     text_of = dict(texts)
     directories = {tag: block.get_ifd(tag) for tag in (exif_block.EXIF_IFD, exif_block.GPS_IFD)}
     directories = {tag: directory for tag, directory in directories.items() if directory}
-    tags += [(tag, 4, 1, 0, True) for tag in directories]  # offsets, known only once the pixels are written
-    with tifffile.TiffWriter(file, byteorder="<", bigtiff=array.nbytes > 2**32 - 2**25) as writer:
-        big = writer.tiff.is_bigtiff
+    # Room for their offsets, known only once the pixels are written. Under the number before their own, which
+    # nothing uses: tifffile does not let a caller set these two.
+    tags += [(tag - 1, 4, 1, 0, True) for tag in directories if not big]
+    with tifffile.TiffWriter(file, byteorder="<", bigtiff=big) as writer:
         writer.write(
             array if channels > 1 else array[:, :, 0],
             photometric="rgb" if channels > 2 else "minisblack",
@@ -107,17 +109,13 @@ def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
             metadata=None,
             extratags=tags,
         )
-    for tag, directory in directories.items():
-        _append_directory(file, tag, directory, big)
+    if not big:  # a BigTIFF directory has another layout: over 4 GB the tags above are what is kept
+        for tag, directory in directories.items():
+            _append_directory(file, tag, directory)
 
 
-def _append_directory(file: IO[bytes], tag: int, directory: dict[int, Any], big: bool) -> None:
-    """Writes a directory behind the pixels and its offset into the entry that waits for it.
-
-    tifffile writes no EXIF or GPS directories of its own.
-    """
-    if big:
-        return  # a BigTIFF directory has another layout; over 4 GB the pixels and tags above are kept
+def _append_directory(file: IO[bytes], tag: int, directory: dict[int, Any]) -> None:
+    """Writes a directory behind the pixels, its tag and its offset into the entry that waits for it."""
     offset = file.seek(0, 2)
     offset += file.write(b"\0" * (offset % 2))
     entries = ImageFileDirectory_v2(b"II\x2a\0\x08\0\0\0")
@@ -129,7 +127,7 @@ def _append_directory(file: IO[bytes], tag: int, directory: dict[int, Any], big:
     file.seek(at)
     for i in range(struct.unpack("<H", file.read(2))[0]):
         file.seek(at + 2 + 12 * i)
-        if struct.unpack("<H", file.read(2))[0] == tag:
-            file.seek(at + 2 + 12 * i + 8)
-            file.write(struct.pack("<I", offset))
+        if struct.unpack("<H", file.read(2))[0] == tag - 1:
+            file.seek(-2, 1)
+            file.write(struct.pack("<HHII", tag, 4, 1, offset))
     file.seek(0, 2)

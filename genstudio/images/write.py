@@ -39,9 +39,9 @@ def write(
     (unknown format, quality out of range, an animation into a format without). What iterating the frames
     raises comes through.
 
-    Peak memory over the caller's array: PNG and TIFF, the encoded file; others Pillow's copy (RGB: 4 bytes a
-    pixel); one array of 8 bits if alpha or depth is dropped. Animations: a frame, but GIF holds all at 1
-    byte a pixel and WebP and AVIF hold the encoded file.
+    Peak memory over the caller's array (4000 x 4000 RGB, measured): TIFF 0.15 of it; PNG 0.02, and 2.0 on
+    pure noise; JPEG and the others 1.4, Pillow's copy; one array of 8 bits more if alpha or depth is dropped.
+    Animations: a frame, but GIF holds all at 1 byte a pixel, and WebP and AVIF the encoded file.
     """
     path = target if isinstance(target, Path) else None
     name = output_format(path, format, picture.format)
@@ -188,6 +188,21 @@ def _encode_animation(
         return
     film = _Film(frames, picture.width, picture.height, picture.channels, len(durations))
     film.save(file, name, save_all=True, duration=durations, loop=loop, **options)
+    if name == "WEBP" and picture.channels in (2, 4):
+        _say_alpha(file)
+
+
+def _say_alpha(file: IO[bytes]) -> None:
+    """Sets the alpha bit of a WebP animation (VP8X chunk, flags).
+
+    libwebp crops a frame to what can be seen; if that is opaque it forgets to say that the rest is not.
+    """
+    file.seek(12)
+    if file.read(4) == b"VP8X":
+        file.seek(20)
+        flags = file.read(1)[0]
+        file.seek(20)
+        file.write(bytes([flags | 0x10]))
 
 
 class _Film(Image.Image):

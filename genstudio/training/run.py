@@ -72,7 +72,6 @@ def export(
     data_license: str,
     advice: str,
     folder: Path,
-    measured: Sequence[weights.Metric] = (),
 ) -> Path:
     """Write a run's averaged weights as a self-describing file `folder`/`name`.safetensors; returns its path.
 
@@ -105,7 +104,7 @@ def export(
         seed=recipe.seed,
         minutes=round(minutes, 1),
         hardware=notes["hardware"],
-        metrics=list(measured),
+        metrics=[],
         code_version=notes["code_version"],
         params=sum(p.numel() for p in shipped.parameters()),
         advice=advice,

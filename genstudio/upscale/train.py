@@ -31,7 +31,7 @@ MARGIN_PX = 3
 
 @dataclass(frozen=True, kw_only=True)
 class FidelityRecipe(Recipe):
-    """Everything that decides a run. Lengths in low-resolution pixels, progress as a fraction of the steps."""
+    """Everything that decides a run. Lengths in low-resolution pixels, progress as a share of the steps."""
 
     net: CompactConfig | SRCNNConfig
     steps: int = 40_000

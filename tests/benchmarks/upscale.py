@@ -1,0 +1,117 @@
+"""What an upscaler costs: ours beside an RRDB net of Real-ESRGAN's size, the same picture, the same way,
+one run.
+
+    python tests/benchmarks/upscale.py [--side 256] [--repeats 5] [--precision float32]
+
+Seconds are medians over whole calls, picture in memory to picture in memory. GFLOP/s count two operations
+for each multiplication and addition in convolutions; the machine's own rate is that of a matrix product in
+the same precision. Run it on an otherwise idle machine.
+"""
+
+import argparse
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image
+from spandrel.architectures.ESRGAN import RRDBNet
+from torch.utils.flop_counter import FlopCounterMode
+
+from genstudio import Upscale, community, weights
+from genstudio import device as devices
+
+PICTURE = Path(__file__).parent.parent / "data" / "chelsea.png"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--side", type=int, default=256, help="side of the picture in pixels")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
+    asked = parser.parse_args()
+    picture = np.asarray(Image.open(PICTURE).convert("RGB").resize((asked.side, asked.side)))
+    print(
+        f"x4 of {asked.side} x {asked.side} px, median of {asked.repeats}, {torch.get_num_threads()} threads"
+    )
+    head = ("params", "precision", "s", "MP/s", "MB", "GFLOP/s", "of peak")
+    print(f"{'model':28}" + "".join(f"{title:>10}" for title in head))
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Path(folder) / "rrdb-23.pth"
+        torch.manual_seed(0)
+        torch.save(RRDBNet(num_blocks=23).state_dict(), peer)
+        models = {"compact-x4": "compact-x4", "srcnn-x4": "srcnn-x4", "RRDB 23 blocks (spandrel)": str(peer)}
+        for precision in asked.precision:
+            peak = matrix_rate(precision)
+            for name, model in models.items():
+                upscale = Upscale.from_weights(model, precision=precision)
+                with peak_memory() as memory:
+                    seconds = median_seconds(partial(upscale, picture, scale=4), asked.repeats)
+                net = net_of(model)
+                params = sum(p.numel() for p in net.parameters()) / 1e6
+                rate = flops_per_px(net) * asked.side**2 / seconds / 1e9
+                megapixels = asked.side**2 * 16 / seconds / 1e6
+                numbers = f"{params:9.2f}M{precision:>10}{seconds:10.3f}{megapixels:10.2f}"
+                print(f"{name:28}{numbers}{memory[0] / 1e6:10.0f}{rate:10.0f}{rate / peak:10.0%}", flush=True)
+
+
+def net_of(model: str) -> torch.nn.Module:
+    if model.endswith(".pth"):
+        return community.describe(Path(model)).model
+    return weights.load_net(model, "upscale")[1]
+
+
+def flops_per_px(net: torch.nn.Module, side: int = 64) -> float:
+    """Operations for each input pixel, counted on a small picture."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        net(torch.zeros(1, 3, side, side))
+    return counter.get_total_flops() / side**2
+
+
+def matrix_rate(precision: str, size: int = 2048) -> float:
+    """The machine's GFLOP/s for a square matrix product."""
+    device = devices.pick("auto")
+    a = torch.rand(size, size, device=device).to(getattr(torch, precision))
+    return 2 * size**3 / median_seconds(lambda: (a @ a)[0, 0].item(), 9) / 1e9
+
+
+def median_seconds(work: Callable[[], object], repeats: int) -> float:
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """The most bytes this process held above what it held at first, sampled every 2 ms."""
+    process, found, done = psutil.Process(), [0.0], threading.Event()
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            found[0] = max(found[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        watcher.join()
+
+
+if __name__ == "__main__":
+    main()
