@@ -54,7 +54,6 @@ def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchE
         "channels": model.input_channels,
         "multiple": sizes.multiple_of,
         "minimum": max(1, sizes.minimum),
-        "square": sizes.square,
     }
     stands = {"supports_half": model.supports_half, "supports_bfloat16": model.supports_bfloat16}
     dtype = devices.precision(precision, device, **stands)
@@ -66,6 +65,7 @@ def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchE
         **shape,
         overlap_px=overlap_px,
         align=align,
+        square=sizes.square,
         tiles=tiles,
         device=device,
         dtype=dtype,
@@ -121,15 +121,17 @@ def _read(path: Path) -> Mapping[str, Any]:
         found = suffix or "no suffix"
         raise WeightsError(f"{path}: expected a model file ({', '.join(SUFFIXES)}), found {found}")
     try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: expected a model file, found nothing there; check the path") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: expected a readable file, found: {_line(error)}") from error
+    try:
         if suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of, it refuses as well
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: expected a model file, found nothing there; check the path") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: expected a readable file, found: {_line(error)}") from error
     except Exception as error:  # on foreign bytes the readers fail with almost any type
         if _needs_code(str(error)):
             raise WeightsError(

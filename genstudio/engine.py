@@ -84,6 +84,7 @@ class TorchEngine:
         multiple, minimum, square: sides the net needs; smaller pictures are mirrored at the right and
             bottom.
         align: the engine's `multiple`, where that is more than the sides need (attention in windows).
+        tiles: as for `Engine`.
     """
 
     def __init__(
@@ -156,7 +157,9 @@ class TorchEngine:
         raise MemoryError(message)
 
     def _padded(self, tiles: np.ndarray) -> np.ndarray:
-        h, w = (max(self._minimum, -(-n // self._side_multiple) * self._side_multiple) for n in tiles.shape[1:3])
+        h, w = (
+            max(self._minimum, -(-n // self._side_multiple) * self._side_multiple) for n in tiles.shape[1:3]
+        )
         if self._square:
             h = w = max(h, w)
         return pad(tiles, h, w)
@@ -252,7 +255,7 @@ def _to_tensor(tiles: np.ndarray, device: str) -> Tensor:
         tiles = tiles.astype(np.float32)  # exact, and not every device knows uint16
     tiles = np.require(tiles, requirements=["C", "W"])  # torch warns of read-only arrays
     x = torch.from_numpy(tiles).to(device).permute(0, 3, 1, 2).float()
-    return x / peak if peak > 1 else x
+    return x / peak  # always a copy: a net may work in place
 
 
 def _to_array(y: Tensor, dtype: np.dtype[Any]) -> np.ndarray:

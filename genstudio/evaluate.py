@@ -38,7 +38,7 @@ class Score:
 def score(picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
     """Compare (H, W, 3) uint8 pictures. A picture under 11 px inside its border has no SSIM (nan)."""
     a, b = (
-        torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None].double() / 255
+        torch.from_numpy(p.copy()).permute(2, 0, 1)[None].double() / 255
         for p in (restored, original)
     )
     a, b = metrics.shave(a, border_px), metrics.shave(b, border_px)

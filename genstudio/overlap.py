@@ -1,6 +1,7 @@
 """How far a net sees, and on which grid, measured: what tiling must know of a net by others."""
 
 import logging
+import math
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ log = logging.getLogger("genstudio")
 # A change smaller than this cannot be told in an 8-bit result but by chance of rounding.
 NOTICEABLE = 0.25 / 255
 MOST_OVERLAP_PX = 128
-MOST_ALIGN_PX = 64
+# Sides of attention windows in use, alone or as a multiple of the sides a net needs.
+GRIDS_PX = (1, 2, 4, 7, 8, 12, 16, 24, 32, 48, 64)
 
 
 @torch.inference_mode()
@@ -22,7 +24,6 @@ def measure(
     multiple: int = 1,
     minimum: int = 1,
     device: torch.device | str = "cpu",
-    square: bool = False,
 ) -> tuple[int, int]:
     """(overlap in input pixels, multiple that a tile's origin must lie on), for tiles that equal the whole.
 
@@ -39,9 +40,7 @@ def measure(
         net: (N, channels, H, W) float32 0..1 -> (N, channels, H * scale, W * scale), on `device`. It pads to
             `multiple` by itself.
         multiple, minimum: sides the net needs.
-        square: must be False; a net of square pictures is not for tiles.
     """
-    assert not square
     breadth = _up(max(32, minimum), multiple)
     half = _up(max(32, minimum, 2 * multiple), multiple)
     most_px = _up(MOST_OVERLAP_PX, multiple)
@@ -56,7 +55,8 @@ def measure(
             )
             break
         half = min(2 * half, most_px)
-    length = _up(2 * overlap_px + MOST_ALIGN_PX + 32, multiple)
+    # Of a length that most grids divide: there a net pads nothing, and its right border shows a wrong shift.
+    length = _up(2 * overlap_px + max(GRIDS_PX[-1], multiple) + 32, math.lcm(multiple, 64))
     picture = _texture(breadth, length).to(device).expand(1, channels, -1, -1)
     return overlap_px, _grid(net, picture, overlap_px, scale, multiple)
 
@@ -87,16 +87,16 @@ def _reach(net: nn.Module, picture: Tensor, scale: int) -> int:
 
 
 def _grid(net: nn.Module, picture: Tensor, overlap_px: int, scale: int, multiple: int) -> int:
-    """The smallest shift, of `multiple` times powers of two, after which the picture's inside is the same."""
+    """The smallest shift to the left that leaves the rest as it was: inside, and at the right border, where
+    a net that pads by itself does so to its own grid."""
     whole = net(picture).float()
-    shift = multiple
-    while shift < MOST_ALIGN_PX:
-        inside = slice(overlap_px * scale, (picture.shape[3] - shift - overlap_px) * scale)
-        part = net(picture[..., shift:].contiguous()).float()[..., inside]
-        if (whole[..., shift * scale :][..., inside] - part).abs().max() < NOTICEABLE:
+    most_px = max(GRIDS_PX[-1], multiple)
+    shifts = sorted({math.lcm(multiple, grid) for grid in GRIDS_PX if math.lcm(multiple, grid) <= most_px})
+    for shift in shifts:
+        part = net(picture[..., shift:].contiguous()).float()[..., overlap_px * scale :]
+        if (whole[..., (shift + overlap_px) * scale :] - part).abs().max() < NOTICEABLE:
             return shift
-        shift *= 2
-    return shift
+    return shifts[-1]
 
 
 def _up(length: int, multiple: int) -> int:

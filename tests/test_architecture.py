@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_import_contracts() -> None:
-    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    lint = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run([sys.executable, "-c", lint], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -14,7 +14,6 @@ import safetensors.torch
 import torch
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.DAT import DAT
-from spandrel.architectures.DRUNet import DRUNet
 from spandrel.architectures.ESRGAN import ESRGAN
 from spandrel.architectures.SwinIR import SwinIR
 from torch import nn
@@ -113,7 +112,9 @@ def test_precision_is_what_the_model_stands(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         with pytest.raises(UsageError, match="this model stands"):
             community.load(path, device=CPU, precision="float16")
-    engine: TorchEngine = community.load(saved(compact(), tmp_path / "a.pth"), device=CPU, precision="bfloat16")
+    engine: TorchEngine = community.load(
+        saved(compact(), tmp_path / "a.pth"), device=CPU, precision="bfloat16"
+    )
     assert engine.precision(U8) == "bfloat16"
     assert engine(np.zeros((1, 9, 9, 3), np.uint8), U8).shape == (1, 36, 36, 3)
 
@@ -205,7 +206,7 @@ def test_what_holds_no_model_to_enlarge_with(tmp_path: Path) -> None:
     refused(nn.Linear(2, 2).state_dict(), "an architecture spandrel knows")
     parts = collections.OrderedDict(list(compact().state_dict().items())[:-1])
     refused(parts, "expected")
-    refused(DRUNet(in_nc=4, out_nc=3, nc=[4, 4, 4, 4], nb=1).state_dict(), "from 1 to 1 or from 3 to 3")
+    refused(compact(num_in_ch=4, num_out_ch=4).state_dict(), "from 1 to 1 or from 3 to 3")
 
 
 def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:

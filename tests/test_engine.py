@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genstudio import device
+from genstudio import device, tiling
 from genstudio.engine import SelfEnsemble, TorchEngine
 from genstudio.errors import DeviceError, UsageError, WeightsError
-from genstudio.overlap import measure_overlap
+from genstudio.overlap import measure
 
 U8, U16, F32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
 
@@ -194,8 +194,8 @@ def test_measured_overlap_is_the_radius() -> None:
             return nn.functional.interpolate(y, scale_factor=3)
 
     for radius in ((0, 0), (1, 1), (4, 9), (9, 4), (2, 50)):
-        assert measure_overlap(Box(radius), scale=3) == max(radius)
-    assert measure_overlap(Box((3, 3)), scale=3, multiple=8, minimum=48, square=True) == 3
+        assert measure(Box(radius), scale=3) == (max(radius), 1)
+    assert measure(Box((3, 3)), scale=3, multiple=8, minimum=48) == (3, 8)
 
 
 def test_a_net_that_sees_everything_is_capped_and_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -203,8 +203,26 @@ def test_a_net_that_sees_everything_is_capped_and_said(caplog: pytest.LogCapture
         def forward(self, x: Tensor) -> Tensor:
             return x - x[..., :1, :1] + x[..., -1:, -1:]
 
-    assert measure_overlap(Global(), scale=1) == 128
-    assert "tiles overlap by 128 px" in caplog.text
+    assert measure(Global(), scale=1)[0] == 128
+    assert "sees 128 px or further" in caplog.text
+
+
+def test_the_grid_a_net_works_on_is_found() -> None:
+    class Blocks(nn.Module):
+        """Adds the mean of each aligned block; pads to whole blocks by itself."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            h, w = x.shape[2:]
+            padded = nn.functional.pad(x, (0, -w % 16, 0, -h % 16), "reflect")
+            mean = nn.functional.interpolate(nn.functional.avg_pool2d(padded, 16), scale_factor=16)
+            return 0.5 * x + 0.5 * mean[:, :, :h, :w]
+
+    overlap_px, multiple = measure(Blocks(), scale=1)
+    assert multiple == 16
+    assert overlap_px <= 16
+    engine = TorchEngine(Blocks(), scale=1, overlap_px=overlap_px, align=multiple)
+    x = np.random.default_rng(0).integers(0, 256, (101, 83, 3), np.uint8)
+    assert (tiling.run(engine, x, tile=32) == engine(x[None], U8)[0]).all()
 
 
 def test_devices_and_precisions() -> None:

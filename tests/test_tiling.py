@@ -224,7 +224,9 @@ def test_automatic_tiles_follow_the_free_memory(monkeypatch: pytest.MonkeyPatch)
     assert side_with(0) == tiling.MIN_TILE_PX
 
 
-def test_a_net_that_avoids_tiles_gets_the_largest_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_net_that_avoids_tiles_gets_the_largest_there_is_memory_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     double = Double(overlap_px=4)
     double.tiles = "avoid"
     for free, side in ((10**12, 5000), (2 * 24 * 1000**2, 1000 - 2 * 4)):

@@ -52,16 +52,17 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, l
     if not options.resume and (run / "last.ckpt").exists():
         raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
     run.mkdir(parents=True, exist_ok=True)
-    result = loop.train(
-        learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
-    )
     notes = {
         "recipe": name,
         "data": options.data.resolve().name,
         "pictures": len(store),
         "hardware": hardware(),
+        "code_version": __version__,
     }
-    (run / NOTES).write_text(json.dumps(notes | {"code_version": __version__}, indent=2), "utf-8")
+    (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
+    result = loop.train(
+        learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
+    )
     return run, result
 
 
