@@ -320,6 +320,9 @@ def evaluate_upscale(
     *,
     data: Annotated[Path, Parameter(help="Folder of pictures to reduce, restore and compare.")],
     options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
+    save: Annotated[
+        Path | None, Parameter(help="Folder for the restored pictures and a contact sheet, as PNG.")
+    ] = None,
     json: Annotated[bool, Parameter(help="One line of JSON instead of a table.")] = False,
 ) -> None:
     """Score an upscaler against bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
@@ -328,4 +331,4 @@ def evaluate_upscale(
     """
     from genstudio import evaluate as measure
 
-    measure.show(data, options, json=json)
+    measure.show(data, options, json=json, save=save)

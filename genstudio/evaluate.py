@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from genstudio import images, metrics, weights
-from genstudio.errors import InputError, UsageError
+from genstudio import images, metrics, sheets, weights
+from genstudio.errors import InputError, OutputError, UsageError
 from genstudio.upscale.options import UpscaleOptions
 from genstudio.upscale.pipeline import Upscale
 from genstudio.weightsfile import Metric
@@ -37,10 +37,7 @@ class Score:
 
 def score(picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
     """Compare (H, W, 3) uint8 pictures. A picture under 11 px inside its border has no SSIM (nan)."""
-    a, b = (
-        torch.from_numpy(p.copy()).permute(2, 0, 1)[None].double() / 255
-        for p in (restored, original)
-    )
+    a, b = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None].double() / 255 for p in (restored, original))
     a, b = metrics.shave(a, border_px), metrics.shave(b, border_px)
     y_a, y_b = metrics.luma(a), metrics.luma(b)
     ssim = metrics.ssim(y_a, y_b).item() if min(a.shape[-2:]) >= 11 else float("nan")
@@ -120,8 +117,11 @@ def record(path: Path, folders: Iterable[Path]) -> None:
     weights.save(path, state, header.model_copy(update={"metrics": found}))
 
 
-def show(folder: Path, options: UpscaleOptions, *, json: bool) -> None:
-    """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON."""
+def show(folder: Path, options: UpscaleOptions, *, json: bool, save: Path | None = None) -> None:
+    """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON.
+
+    With `save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
+    """
     scale = round(options.scale)
     if scale != options.scale or scale < 2:
         raise UsageError(f"--scale: expected a whole number from 2 to 16, found {options.scale:g}")
@@ -132,8 +132,16 @@ def show(folder: Path, options: UpscaleOptions, *, json: bool) -> None:
         tile=options.tile,
         self_ensemble=options.self_ensemble,
     )
-    ours = measure(upscale, folder, scale)
+    restored: list[Pixels] = []
+
+    def restore(small: Pixels) -> Pixels:
+        restored.append(upscale(small, scale=scale))
+        return restored[-1]
+
+    ours = upscaling(restore, folder, scale)
     bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale)
+    if save is not None:
+        write_sheet(folder, restored, save, options.model, scale)
     if json:
         print(as_json(options.model, folder.name, scale, ours))
         return
@@ -147,6 +155,23 @@ def show(folder: Path, options: UpscaleOptions, *, json: bool) -> None:
         strict=True,
     ):
         print(f"{name:32.32}{base.psnr_y:8.2f}{s.psnr_y:8.2f}{s.ssim_y:8.4f}{s.psnr_rgb:8.2f}")
+
+
+def write_sheet(folder: Path, restored: list[Pixels], save: Path, model: str, scale: int) -> None:
+    """Restored pictures as `save`/NAME.png, and `save`/sheet.png: input, bicubic, restored, original."""
+    if not save.is_dir():
+        raise OutputError(f"expected a folder to save to, found none at {save}; make it first")
+    rows = []
+    for (name, pixels), result in zip(pictures(folder), restored, strict=True):
+        Image.fromarray(result).save(save / f"{Path(name).stem}.png")
+        original = pixels[: result.shape[0], : result.shape[1]]
+        small = reduce(original, scale)
+        blocks = small.repeat(scale, 0).repeat(scale, 1)
+        if min(original.shape[:2]) >= sheets.SIDE_PX:
+            detail = sheets.busiest(original, sheets.SIDE_PX)
+            rows.append([p[detail] for p in (blocks, enlarge_bicubic(small, scale), result, original)])
+    if rows:  # every picture may be smaller than a detail
+        sheets.sheet(rows, ("input", "bicubic", model, "original")).save(save / "sheet.png")
 
 
 def average(scores: list[Score]) -> Score:

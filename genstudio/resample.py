@@ -1,7 +1,7 @@
 """Pillow's Lanczos filter on pictures of any depth, fed row by row."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -22,8 +22,8 @@ def lanczos(pieces: Iterable[np.ndarray], height: int, into: np.ndarray) -> None
     reach = LANCZOS_RADIUS * max(1.0, ratio) + 1  # input rows a row of the result needs, up and down
     held: np.ndarray | None = None
     low = done = 0  # first row held, rows of the result finished
-    for piece in pieces:
-        held = piece if held is None else np.concatenate([held, piece])
+    for strip in _strips(pieces, math.ceil(8 * reach)):
+        held = strip if held is None else np.concatenate([held, strip])
         high = low + len(held)
         ready = len(into) if high == height else max(done, math.floor((high - reach) / ratio - 0.5))
         if ready > done:
@@ -31,7 +31,14 @@ def lanczos(pieces: Iterable[np.ndarray], height: int, into: np.ndarray) -> None
             _resize(held, box, into[done:ready])
             done = ready
         unneeded = max(0, math.floor((done + 0.5) * ratio - reach) - low)
-        held, low = held[unneeded:].copy(), low + unneeded
+        held, low = held[unneeded:], low + unneeded
+
+
+def _strips(pieces: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """The same picture in pieces of at most so many rows: in float they are several times their bytes."""
+    for piece in pieces:
+        for top in range(0, len(piece), rows):
+            yield piece[top : top + rows]
 
 
 def _resize(rows: np.ndarray, box: tuple[float, float, float, float], into: np.ndarray) -> None:

@@ -27,7 +27,7 @@ def test_ssim_agrees_with_torchmetrics_inside_the_border() -> None:
     torch.manual_seed(0)
     a = torch.rand(2, 1, 40, 50, dtype=torch.float64) * 255
     b = (a + 20 * torch.randn_like(a)).clamp(0, 255)
-    # torchmetrics counts windows that reach over the border, which it reflects; MATLAB's code leaves them out.
+    # torchmetrics counts windows that reach over the border as well; MATLAB's code leaves them out.
     _, everywhere = structural_similarity_index_measure(
         a, b, sigma=1.5, kernel_size=11, data_range=255.0, reduction="none", return_full_image=True
     )
