@@ -41,6 +41,7 @@ def run(
     files: FileOptions,
     *,
     fields: Callable[[tuple[int, int]], Mapping[str, str]] | None = None,
+    size: Callable[[int, int], tuple[int, int]] = lambda width, height: (width, height),
     facts: Callable[[Picture], Mapping[str, Any]] = lambda picture: {},
     started: Callable[[Job], None] = lambda job: None,
     progress: Progress = lambda done, total: None,
@@ -50,6 +51,7 @@ def run(
     Args:
         work: makes the result; calls its second argument with (tiles done, tiles in all).
         fields: from a picture's (width, height), the fields its target's name waits for.
+        size: the result's (width, height) from the picture's, so that a format too small is refused early.
         facts: what to keep of how a picture is done.
         started: called as each job begins; `progress` as its tiles are done.
 
@@ -72,9 +74,12 @@ def run(
                 if files.skip_existing and job.target and job.target.exists():
                     yield Result(job, skipped=True)
                     continue
+            written = images.output_format(job.target, files.format, picture.format)
+            end_size = size(picture.width, picture.height)
+            images.check_fits(written, *end_size, picture.animation is not None, str(job.target or "output"))
             known = facts(picture)
             result = work(picture, progress)
-            notes = _write(result, job.target, picture.format, files)
+            notes = _write(result, job.target, written, files)
         except Stopped:
             raise
         except MemoryError:
@@ -94,14 +99,13 @@ def run(
             )
 
 
-def _write(result: Picture, target: Path | None, source_format: str, files: FileOptions) -> tuple[str, ...]:
+def _write(result: Picture, target: Path | None, format: str, files: FileOptions) -> tuple[str, ...]:
     if target is not None:
         _make_folder(target.parent)
-    written = images.output_format(target, files.format, source_format)
     return images.write(
         result,
         sys.stdout.buffer if target is None else target,
-        format=written,
+        format=format,
         quality=files.quality,
         strip=files.strip,
         overwrite=files.overwrite,

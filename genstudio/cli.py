@@ -190,9 +190,10 @@ def upscale(
         of_this = upscaler.facts(picture.width, picture.height, picture.dtype, options)
         return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
 
-    console.run(
-        partial(batch.run, the_plan, work, files, fields=options.name_fields, facts=facts), the_plan, json
+    steps = partial(
+        batch.run, the_plan, work, files, fields=options.name_fields, size=options.size, facts=facts
     )
+    console.run(steps, the_plan, json)
 
 
 def _in_and_out(paths: Sequence[str], json: bool) -> list[str]:

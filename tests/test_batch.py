@@ -364,3 +364,14 @@ def test_options_say_what_was_expected_and_found() -> None:
         with pytest.raises(UsageError) as error:
             make()
         assert says in str(error.value)
+
+
+def test_a_result_too_large_for_its_format_is_refused_before_the_work(root: Path) -> None:
+    plan = batch.plan([str(save(root / "wide.png", 100, 10))], "out.webp", FILES)
+
+    def in_vain(picture: Picture, progress: batch.Progress) -> Picture:
+        raise AssertionError
+
+    (result,) = batch.run(plan, in_vain, FILES, size=lambda w, h: (200 * w, 200 * h))
+    assert isinstance(result.error, OutputError)
+    assert "16383" in str(result.error)

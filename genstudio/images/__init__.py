@@ -16,7 +16,13 @@ the models the nets cannot work in: CMYK and Lab become sRGB, with a note.
     png.py, tiff.py  the two formats of 16 bits, which Pillow has for plain grey alone
 """
 
-from genstudio.images.formats import check_target, is_picture_name, output_format, readable_suffixes
+from genstudio.images.formats import (
+    check_fits,
+    check_target,
+    is_picture_name,
+    output_format,
+    readable_suffixes,
+)
 from genstudio.images.picture import Animation, Metadata, Picture, from_pil, to_pil
 from genstudio.images.read import read
 from genstudio.images.write import write
@@ -25,6 +31,7 @@ __all__ = [
     "Animation",
     "Metadata",
     "Picture",
+    "check_fits",
     "check_target",
     "from_pil",
     "is_picture_name",

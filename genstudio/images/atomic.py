@@ -41,7 +41,7 @@ def replacing(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
                 _claim(temporary, final)
         except FileExistsError as error:
             raise OutputError(
-                f"{target}: exists already; choose another name or allow overwriting"
+                f"{target}: exists already; choose another name, or overwrite it (--overwrite)"
             ) from error
         finally:
             with contextlib.suppress(OSError):

@@ -81,6 +81,22 @@ def output_format(path: Path | None, requested: str | None, source_format: str) 
     return source_format if source_format in WRITTEN else "PNG"
 
 
+def check_fits(name: str, width: int, height: int, animated: bool, where: str) -> None:
+    """Refuses a picture that the format `name` cannot hold, which is known before it is made.
+
+    Raises UsageError for an animation in a format without, OutputError for too many pixels a side.
+    """
+    row = WRITTEN[name]
+    if animated and not row.animated:
+        able = ", ".join(name for name, row in WRITTEN.items() if row.animated)
+        raise UsageError(f"{where}: {name} holds no animation; write one of {able}")
+    if max(width, height) > row.max_side_px:
+        raise OutputError(
+            f"{where}: {name} holds at most {row.max_side_px} pixels a side, found {width} x {height}; "
+            "write PNG or TIFF"
+        )
+
+
 def check_target(target: Path, sources: Iterable[Path], overwrite: bool) -> None:
     """Refuses what cannot be written in the end, before hours of work. Changes nothing.
 
@@ -98,7 +114,9 @@ def check_target(target: Path, sources: Iterable[Path], overwrite: bool) -> None
             if not target.is_file():
                 raise OutputError(f"{target}: not a plain file; use - for standard output")
             if not overwrite:
-                raise OutputError(f"{target}: exists already; choose another name or allow overwriting")
+                raise OutputError(
+                    f"{target}: exists already; choose another name, or overwrite it (--overwrite)"
+                )
         if not folder.exists():
             raise OutputError(f"{target}: the folder {folder} does not exist; create it first")
         if not folder.is_dir():

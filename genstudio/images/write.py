@@ -10,10 +10,10 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from genstudio.errors import OutputError, UsageError
+from genstudio.errors import UsageError
 from genstudio.images import png
 from genstudio.images.atomic import as_output_error, replacing
-from genstudio.images.formats import WRITTEN, Format, output_format
+from genstudio.images.formats import WRITTEN, Format, check_fits, output_format
 from genstudio.images.picture import Array, Metadata, Picture, by_rows, fitted, to_8bit, to_image
 
 
@@ -46,7 +46,7 @@ def write(
     path = target if isinstance(target, Path) else None
     name = output_format(path, format, picture.format)
     row = WRITTEN[name]
-    _check(picture, name, row, quality, str(path) if path else "output")
+    _check(picture, name, quality, str(path) if path else "output")
     notes: dict[str, None] = {}
     metadata = _metadata(picture, name, row, strip, notes)
     frames = (_fitted(array, name, row, notes) for array in picture.frames)
@@ -62,17 +62,10 @@ def write(
     return tuple(notes)
 
 
-def _check(picture: Picture, name: str, row: Format, quality: int, where: str) -> None:
+def _check(picture: Picture, name: str, quality: int, where: str) -> None:
     if not 1 <= quality <= 100:
         raise UsageError(f"expected a quality from 1 to 100, found {quality}")
-    if picture.animation and not row.animated:
-        able = ", ".join(name for name, row in WRITTEN.items() if row.animated)
-        raise UsageError(f"{where}: {name} holds no animation; write one of {able}")
-    if max(picture.width, picture.height) > row.max_side_px:
-        raise OutputError(
-            f"{where}: {name} holds at most {row.max_side_px} pixels a side, found "
-            f"{picture.width} x {picture.height}; write PNG or TIFF"
-        )
+    check_fits(name, picture.width, picture.height, picture.animation is not None, where)
 
 
 # ---------------------------------------------------------------------------- what the format can hold
