@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -82,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Whatever the terminal's encoding is, and for file names that are no valid text.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
-    with _talk_on_stderr(), _sigterm_as_ctrl_c():
+    with warnings.catch_warnings(), _talk_on_stderr(), _sigterm_as_ctrl_c():
+        if not os.environ.get("GENSTUDIO_DEBUG"):
+            # What the readers of picture files think of a damaged tag is no line for the user.
+            warnings.simplefilter("ignore")
+            logging.getLogger("tifffile").setLevel(logging.CRITICAL)
         try:
             app([_STDIO if argument == "-" else argument for argument in given])
             sys.stdout.flush()

@@ -56,7 +56,7 @@ class Engine(Protocol):
         """Restore a batch of tiles.
 
         Args:
-            tiles: (N, H, W, C), C 1 or 3, of uint8 (0..255), uint16 (0..65535) or float32 (0..1).
+            tiles: (N, H, W, C) in any strides, C 1 or 3, of uint8 (0..255), uint16 (0..65535) or float32 (0..1).
             dtype: the result's, one of the same three.
 
         Returns:
@@ -227,7 +227,7 @@ class SelfEnsemble:
         for turns in range(4):
             for flip in (False, True):
                 turned = np.rot90(tiles[:, :, ::-1] if flip else tiles, turns, axes=(1, 2))
-                y = self._engine(np.ascontiguousarray(turned), np.dtype(np.float32))
+                y = self._engine(turned, np.dtype(np.float32))
                 y = np.rot90(y, -turns, axes=(1, 2))
                 y = y[:, :, ::-1] if flip else y
                 if total is None:
@@ -253,8 +253,8 @@ def _to_tensor(tiles: np.ndarray, device: str) -> Tensor:
     peak = type_max[tiles.dtype.name]
     if tiles.dtype == np.uint16:
         tiles = tiles.astype(np.float32)  # exact, and not every device knows uint16
-    tiles = np.require(tiles, requirements=["C", "W"])  # torch warns of read-only arrays
-    x = torch.from_numpy(tiles).to(device).permute(0, 3, 1, 2).float()
+    # A copy of its own: torch takes neither negative strides nor, without a warning, read-only arrays.
+    x = torch.from_numpy(tiles.copy()).to(device).permute(0, 3, 1, 2).float()
     return x / peak  # always a copy: a net may work in place
 
 

@@ -106,7 +106,7 @@ def bands(
                     if stop is not None and stop():
                         raise Stopped(f"stopped after {done + i} of {total} tiles")
                     window = picture[row.low : row.high, column.low : column.high]
-                    y = engine(np.ascontiguousarray(window)[None], band.dtype)[0]
+                    y = engine(window[None], band.dtype)[0]
                     band[:, column.start * s : column.end * s] = y[row.kept(s), column.kept(s)]
                     if progress is not None:
                         progress(done + i + 1, total)

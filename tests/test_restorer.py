@@ -250,7 +250,7 @@ def test_lanczos_in_pieces_is_lanczos(
     for c in range(channels):
         band = Image.fromarray(x[..., c].astype(np.float32))
         whole = np.asarray(band.resize((end_width, end_height), Image.Resampling.LANCZOS)).clip(0, most)
-        assert np.abs(into[..., c] - whole.astype(np.float64)).max() <= (1e-5 if most == 1 else 0.52)
+        assert np.abs(into[..., c] - whole.astype(np.float64)).max() <= (1e-5 if most == 1 else 0.6)
 
 
 # ---------------------------------------------------------------------------- alpha

@@ -234,3 +234,41 @@ def test_the_loop_runs_off_the_main_thread(store: PictureStore, tmp_path: Path) 
     worker.start()
     worker.join()
     assert results[0].finished
+
+
+def test_accumulated_gradients_are_one_update(store: PictureStore, tmp_path: Path) -> None:
+    recipe = replace(TINY, steps=3, accumulate=2)
+    learner = FidelityLearner(recipe, store)
+    start = learner.net.state_dict()["head.weight"].clone()
+    seen = []
+
+    class Watches(FidelityLearner):
+        def step(self, batch, progress, update):  # type: ignore[no-untyped-def]
+            losses = super().step(batch, progress, update)
+            seen.append(torch.equal(self.net.state_dict()["head.weight"], start))
+            return losses
+
+    loop.train(Watches(recipe, store), recipe, tmp_path, device="cpu")
+    assert seen[:2] == [True, False]
+
+
+def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--device", "cpu"]
+    command += [
+        "--out",
+        str(tmp_path / "run"),
+        "--steps",
+        "4",
+        "--set",
+        "net.width=8",
+        "--set",
+        "net.depth=1",
+    ]
+    command += ["--set", "crop_px=12", "--set", "precision=float32", "--set", "warm_start=null"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text("utf-8").splitlines()]
+    assert rows[-1]["step"] == 4
+    assert (tmp_path / "run" / "last.ckpt").exists()

@@ -1,14 +1,16 @@
-"""A folder of pictures, decoded once into one memory-mapped file of pixels; crops are then plain memory
-reads.
+"""A folder of pictures, decoded once into one memory-mapped file; crops are then plain memory reads.
 
 The store lies in the user's cache, keyed by the folder's file names, sizes and dates, so that a second run
 starts at once and a changed folder is decoded anew. Pictures that cannot be read are named, skipped and
 never fatal.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,15 +97,22 @@ def open_store(folder: Path, cache: Path, min_side_px: int) -> PictureStore:
     listing = [(f.relative_to(folder).as_posix(), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     key = hashlib.sha256(json.dumps([str(folder.resolve()), min_side_px, listing]).encode()).hexdigest()[:16]
     home = cache / key
-    if not (home / "index.json").exists():
-        _decode(folder, files, home, min_side_px)
+    if not home.exists():
+        # Decoded beside its place and renamed into it: never half there, and two processes may both do it.
+        partial = cache / f"{key}.{os.getpid()}.part"
+        try:
+            _decode(folder, files, partial, min_side_px)
+            with contextlib.suppress(OSError):  # another process was first: its store is as good
+                partial.rename(home)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return PictureStore(home)
 
 
 def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> None:
     entries: list[dict[str, str | int]] = []
     offset = 0
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True)
     with (home / "pixels.u8").open("wb") as store:
         for file, pixels in _readable(files):
             if min(pixels.shape[:2]) < min_side_px:
@@ -119,10 +128,7 @@ def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> No
             f"expected pictures of at least {min_side_px} px a side in {folder}, "
             f"found none among {len(files)} files; check --data"
         )
-    # The index is written last and renamed into place: a store without one is decoded again.
-    partial = home / "index.json.part"
-    partial.write_text(json.dumps(entries), "utf-8")
-    partial.replace(home / "index.json")
+    (home / "index.json").write_text(json.dumps(entries), "utf-8")
 
 
 def _readable(files: list[Path]) -> Iterator[tuple[Path, Pixels]]:

@@ -17,7 +17,7 @@ import math
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,10 +38,10 @@ Losses = dict[str, Tensor]
 class Learner(Protocol):
     """What a task brings to the loop. A GAN does both its updates in `step`; the loop never knows."""
 
-    net: nn.Module  # the net that is followed by the EMA, validated and exported
+    net: nn.Module  # the net that is followed by the EMA, validated and exported; never wrapped
 
-    def prepare(self, accelerator: Accelerator) -> None:
-        """Hand nets and optimizers to accelerate."""
+    def prepare(self, accelerator: Accelerator) -> Sequence[nn.Module]:
+        """Hand nets and optimizers to accelerate; returns the nets as it wrapped them."""
 
     def batch(self, k: int, process: int) -> Any:
         """The batch of step k for this process, decided by the recipe's seed, k and `process` alone."""
@@ -163,8 +163,8 @@ def train(
     (run / "samples").mkdir(parents=True, exist_ok=True)
     # New weights must not depend on what ran before in this process.
     torch.manual_seed(recipe.seed)
-    learner.prepare(accelerator)
-    net = accelerator.unwrap_model(learner.net)
+    wrapped = learner.prepare(accelerator)
+    net = learner.net
     ema = EMA(net, recipe.ema_decay)
     update = Update(accelerator, recipe.clip_norm)
     k, spent = 0, 0.0
@@ -183,13 +183,13 @@ def train(
         first = k
         while k < recipe.steps:
             torch.manual_seed(_mix(recipe.seed, k, accelerator.process_index))
-            with accelerator.accumulate(learner.net):
+            with accelerator.accumulate(*wrapped):
                 losses = learner.step(learner.batch(k, accelerator.process_index), k / recipe.steps, update)
             ema.follow(net, k)
             k += 1
             now = time.monotonic()
             out_of_time = minutes is not None and now - began > minutes * 60
-            last = k == recipe.steps or out_of_time or stop.asked
+            last = k == recipe.steps or _any(accelerator, out_of_time or stop.asked)
             if k % 50 == 0 or last:
                 values = {
                     name: accelerator.reduce(v.detach().float(), "mean").item() for name, v in losses.items()
@@ -256,6 +256,14 @@ def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float
     if accelerator.is_main_process:
         with (run / "stats.jsonl").open("a", encoding="utf-8") as stats:
             stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
+
+
+def _any(accelerator: Accelerator, flag: bool) -> bool:
+    """Whether any process says so: they must leave the loop together, and their clocks differ."""
+    if accelerator.num_processes == 1:
+        return flag
+    flags = torch.tensor(float(flag), device=accelerator.device)
+    return bool(accelerator.reduce(flags, "sum").item())
 
 
 def _mix(*numbers: int) -> int:

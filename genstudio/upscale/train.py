@@ -63,13 +63,15 @@ class FidelityLearner:
         self.net.to(memory_format=torch.channels_last)
         self.optimizer: Any = torch.optim.Adam(self.net.parameters(), recipe.lr, betas=(0.9, 0.99))
         self.schedule = cosine(recipe.lr, recipe.warmup)
+        self.wrapped = self.net
         self.device = torch.device("cpu")
         if store is not None:
             self.train_part, self.validation_part = store.split()
 
-    def prepare(self, accelerator: Accelerator) -> None:
+    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
         self.device = accelerator.device
-        self.net, self.optimizer = accelerator.prepare(self.net, self.optimizer)
+        self.wrapped, self.optimizer = accelerator.prepare(self.net, self.optimizer)
+        return [self.wrapped]
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
         """(N, 3, crop, crop) reduced and (N, 3, crop * scale, crop * scale) original, 0..1."""
@@ -83,7 +85,7 @@ class FidelityLearner:
 
     def step(self, batch: tuple[Tensor, Tensor], progress: float, update: Update) -> Losses:
         reduced, original = batch
-        restored = self.net(reduced)
+        restored = self.wrapped(reduced)
         l1 = F.l1_loss(restored, original)
         # MSE is what PSNR counts, but a poor teacher from scratch; scaled to gradients of L1's size at this
         # stage.
