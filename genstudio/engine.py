@@ -20,7 +20,7 @@ from genstudio.errors import WeightsError
 
 log = logging.getLogger("genstudio")
 
-type_max = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+TYPE_MAX = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
 Tiles = Literal["freely", "avoid", "never"]
@@ -56,7 +56,7 @@ class Engine(Protocol):
         """Restore a batch of tiles.
 
         Args:
-            tiles: (N, H, W, C) in any strides, C 1 or 3, of uint8 (0..255), uint16 (0..65535) or float32 (0..1).
+            tiles: (N, H, W, C) of any strides, C 1 or 3; uint8 (0..255), uint16 (0..65535), float32 (0..1).
             dtype: the result's, one of the same three.
 
         Returns:
@@ -236,7 +236,7 @@ class SelfEnsemble:
                     total += y
         assert total is not None
         total = total[:, : h * self.scale, : w * self.scale]
-        peak = type_max[np.dtype(dtype).name]
+        peak = TYPE_MAX[np.dtype(dtype).name]
         return np.rint(total * np.float32(peak / 8)).astype(dtype) if peak > 1 else total / np.float32(8)
 
 
@@ -250,19 +250,19 @@ def pad(tiles: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _to_tensor(tiles: np.ndarray, device: str) -> Tensor:
     """(N, H, W, C) of any format -> (N, C, H, W) float32 0..1 on the device."""
-    peak = type_max[tiles.dtype.name]
+    peak = TYPE_MAX[tiles.dtype.name]
     if tiles.dtype == np.uint16:
         tiles = tiles.astype(np.float32)  # exact, and not every device knows uint16
-    # A copy of its own: torch takes neither negative strides nor, without a warning, read-only arrays.
+    # A copy: a net may work in place, and torch takes neither negative strides nor read-only arrays.
     x = torch.from_numpy(tiles.copy()).to(device).permute(0, 3, 1, 2).float()
-    return x / peak  # always a copy: a net may work in place
+    return x / peak
 
 
 def _to_array(y: Tensor, dtype: np.dtype[Any]) -> np.ndarray:
     """(N, C, H, W) float32 -> (N, H, W, C), clipped and rounded half to even; 1.0 is exactly the maximum."""
     y = y.clamp(0, 1)
     if dtype != np.float32:
-        y = y.mul_(type_max[dtype.name]).round_()
+        y = y.mul_(TYPE_MAX[dtype.name]).round_()
         if dtype == np.uint8:
             y = y.to(torch.uint8)
     return np.ascontiguousarray(y.permute(0, 2, 3, 1).cpu().numpy().astype(dtype, copy=False))
