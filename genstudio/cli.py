@@ -326,6 +326,7 @@ def evaluate_upscale(
     *,
     data: Annotated[Path, Parameter(help="Folder of pictures to reduce, restore and compare.")],
     options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
+    metrics: Annotated[str, Parameter(help="Some of psnr, ssim and lpips, with commas.")] = "psnr,ssim",
     save: Annotated[
         Path | None, Parameter(help="Folder for the restored pictures and a contact sheet, as PNG.")
     ] = None,
@@ -333,8 +334,8 @@ def evaluate_upscale(
 ) -> None:
     """Score an upscaler against bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
 
-    PSNR (dB) and SSIM on the Y channel without the border, as in the literature, and PSNR in RGB.
+    PSNR (dB) and SSIM on the Y channel without the border, as in the literature, PSNR in RGB, and LPIPS.
     """
     from genstudio import evaluate as measure
 
-    measure.show(data, options, json=json, save=save)
+    measure.show(data, options, metric_names=metrics.split(","), json=json, save=save)

@@ -1,12 +1,12 @@
 """How good is a model, by a protocol anyone can repeat: `genstudio evaluate upscale --data DIR --model NAME`.
 
-Upscaling: each picture is cropped to a multiple of the scale, reduced by Pillow's antialiased bicubic
-filter (within 0.01 dB of MATLAB's imresize), restored, and compared on the Y channel of BT.601 with `scale`
-border pixels left out, and in RGB.
+Upscaling: each picture is cropped to a multiple of the scale, reduced by Pillow's antialiased bicubic filter
+(within 0.01 dB of MATLAB's imresize), restored, and compared with the original without `scale` border pixels:
+PSNR and SSIM on the Y channel of BT.601 as the literature has it, PSNR in RGB, and LPIPS.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from rich.console import Console
+from rich.progress import track
 
 from genstudio import images, metrics, sheets, weights
 from genstudio.errors import InputError, OutputError, UsageError
@@ -22,102 +24,152 @@ from genstudio.upscale.pipeline import Upscale
 from genstudio.weightsfile import Metric
 
 Pixels = npt.NDArray[np.uint8]
-PROTOCOL = "Pillow bicubic reduction, {channels}, border of {scale} px left out"
+Restore = Callable[[Pixels], Pixels]
+
+COLUMNS = {"psnr": ("psnr_y", "psnr_rgb"), "ssim": ("ssim_y",), "lpips": ("lpips",)}
+DIGITS = {"psnr_y": 2, "psnr_rgb": 2, "ssim_y": 4, "lpips": 4}
+PROTOCOLS = {
+    "psnr_y": "Y of BT.601 in 16..235, dB",
+    "psnr_rgb": "RGB, dB",
+    "ssim_y": "Y of BT.601, Gaussian 11x11 of sigma 1.5",
+    "lpips": "LPIPS-alex 0.1, less is better",
+}
 
 
 @dataclass(frozen=True)
 class Score:
-    """One picture restored by one method. PSNR in dB; SSIM 0..1."""
+    """One picture restored by one method: numbers by the names of `DIGITS`."""
 
     picture: str
-    psnr_y: float
-    ssim_y: float
-    psnr_rgb: float
+    values: Mapping[str, float]
 
 
-def score(picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
-    """Compare (H, W, 3) uint8 pictures. A picture under 11 px inside its border has no SSIM (nan)."""
-    a, b = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None].double() / 255 for p in (restored, original))
-    a, b = metrics.shave(a, border_px), metrics.shave(b, border_px)
-    y_a, y_b = metrics.luma(a), metrics.luma(b)
-    ssim = metrics.ssim(y_a, y_b).item() if min(a.shape[-2:]) >= 11 else float("nan")
-    return Score(picture, metrics.psnr(y_a, y_b).item(), ssim, metrics.psnr(a * 255, b * 255).item())
+class Judge:
+    """Compares restored pictures with originals by the metrics asked for: "psnr", "ssim", "lpips".
+
+    Raises:
+        UsageError: an unknown metric.
+        WeightsError: LPIPS without AlexNet's features; see `perceptual.backbone`.
+    """
+
+    def __init__(self, names: Sequence[str] = ("psnr", "ssim")) -> None:
+        unknown = [name for name in names if name not in COLUMNS]
+        if unknown or not names:
+            found = ", ".join(unknown) or "none"
+            raise UsageError(f"--metrics: expected some of {', '.join(COLUMNS)}, found {found}")
+        self.columns = [column for name in names for column in COLUMNS[name]]
+        if "lpips" in names:
+            from genstudio.perceptual import LPIPS
+
+            self.lpips = LPIPS()
+
+    def __call__(self, picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
+        """Compare (H, W, 3) uint8 pictures; a metric that needs more pixels than there are is nan."""
+        a, b = (metrics.shave(to_tensor(p), border_px) for p in (restored, original))
+        y_a, y_b = metrics.luma(a), metrics.luma(b)
+        side = min(a.shape[-2:])
+        compute: dict[str, Callable[[], torch.Tensor]] = {
+            "psnr_y": lambda: metrics.psnr(y_a, y_b),
+            "psnr_rgb": lambda: metrics.psnr(a * 255, b * 255),
+            "ssim_y": lambda: metrics.ssim(y_a, y_b),
+            "lpips": lambda: self.lpips(a, b),
+        }
+        least = {"psnr_y": 1, "psnr_rgb": 1, "ssim_y": 11, "lpips": 31}
+        return Score(picture, {c: compute[c]().item() if side >= least[c] else np.nan for c in self.columns})
 
 
-def pictures(folder: Path) -> list[tuple[str, Pixels]]:
-    """(name, RGB pixels) of every picture in `folder`, by name. Raises InputError if there is none."""
-    files = sorted(f for f in folder.iterdir() if images.is_picture_name(f)) if folder.is_dir() else []
-    if not files:
+def to_tensor(pixels: Pixels) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) float64 in 0..1."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / 255
+
+
+def files(folder: Path) -> list[Path]:
+    """The pictures in `folder`, by name. Raises InputError if there is none."""
+    found = sorted(f for f in folder.iterdir() if images.is_picture_name(f)) if folder.is_dir() else []
+    if not found:
         raise InputError(f"expected a folder of pictures, found none in {folder}; check --data")
-    return [(f.name, np.asarray(Image.open(f).convert("RGB"))) for f in files]
+    return found
 
 
-def upscaling(restore: Callable[[Pixels], Pixels], folder: Path, scale: int) -> list[Score]:
+def load(file: Path, scale: int) -> Pixels:
+    """A picture as RGB, cut at the right and bottom to a multiple of `scale`. Raises InputError."""
+    pixels = np.asarray(images.to_pil(images.read(file)).convert("RGB"))
+    height, width = (side // scale * scale for side in pixels.shape[:2])
+    if min(height, width) <= 2 * scale:
+        found = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        raise InputError(f"{file}: expected more than {2 * scale} pixels a side, found {found}; leave it out")
+    return pixels[:height, :width]
+
+
+def upscaling(restore: Restore, folder: Path, scale: int, judge: Judge) -> list[Score]:
     """Scores of `restore` ((h, w, 3) -> (h * scale, w * scale, 3), uint8) on every picture of `folder`."""
     scores = []
-    for name, pixels in pictures(folder):
-        height, width = (side // scale * scale for side in pixels.shape[:2])
-        original = pixels[:height, :width]
-        scores.append(score(name, restore(reduce(original, scale)), original, scale))
+    console = Console(stderr=True)
+    for file in track(files(folder), folder.name, console=console, disable=not console.is_terminal):
+        original = load(file, scale)
+        scores.append(judge(file.name, restore(reduce(original, scale)), original, scale))
     return scores
 
 
 def reduce(pixels: Pixels, scale: int) -> Pixels:
     """`pixels` made `scale` times smaller by Pillow's bicubic filter."""
     height, width = pixels.shape[:2]
-    return np.asarray(
-        Image.fromarray(pixels).resize((width // scale, height // scale), Image.Resampling.BICUBIC)
-    )
+    small = Image.fromarray(pixels).resize((width // scale, height // scale), Image.Resampling.BICUBIC)
+    return np.asarray(small)
 
 
 def enlarge_bicubic(pixels: Pixels, scale: int) -> Pixels:
     """The method every upscaler is measured against."""
     height, width = pixels.shape[:2]
-    return np.asarray(
-        Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
-    )
+    large = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    return np.asarray(large)
 
 
-def mean(scores: list[Score]) -> dict[str, float]:
-    """The mean of every number, by its name."""
-    return {
-        key: float(np.mean([getattr(s, key) for s in scores])) for key in ("psnr_y", "ssim_y", "psnr_rgb")
-    }
+def mean(scores: Sequence[Score]) -> Score:
+    """The mean of every number."""
+    columns = scores[0].values
+    return Score("mean", {c: float(np.mean([score.values[c] for score in scores])) for c in columns})
 
 
-def as_metrics(scores: list[Score], dataset: str, scale: int) -> list[Metric]:
-    """The means, as a weights header states them."""
-    means = mean(scores)
-    y = PROTOCOL.format(channels="Y of BT.601", scale=scale)
-    rgb = PROTOCOL.format(channels="RGB", scale=scale)
-    return [
-        Metric(
-            name=f"{key} x{scale}",
-            dataset=dataset,
-            value=round(means[key], digits),
-            n=len(scores),
-            protocol=protocol,
-        )
-        for key, digits, protocol in (("psnr_y", 2, y), ("ssim_y", 4, y), ("psnr_rgb", 2, rgb))
-    ]
-
-
-def measure(upscale: Upscale, folder: Path, scale: int) -> list[Score]:
-    """Scores of an upscaler by its own way through engines and tiles."""
-    return upscaling(lambda pixels: upscale(pixels, scale=scale), folder, scale)
+def finite(score: Score) -> dict[str, float | None]:
+    """A score for JSON, which has no infinity: None stands for it."""
+    return {column: value if np.isfinite(value) else None for column, value in score.values.items()}
 
 
 def record(path: Path, folders: Iterable[Path]) -> None:
     """Measure a weights file of ours in float32 and write the means into its header."""
     header, state = weights.load(path, "upscale")
-    upscale = Upscale.from_weights(path, precision="float32")
-    found: list[Metric] = []
+    upscale, judge, scale = Upscale.from_weights(path, precision="float32"), Judge(), header.scale
+    found = []
     for folder in folders:
-        found += as_metrics(measure(upscale, folder, header.scale), folder.name, header.scale)
+        scores = upscaling(lambda pixels: upscale(pixels, scale=scale), folder, scale, judge)
+        found += as_metrics(scores, folder.name, scale)
     weights.save(path, state, header.model_copy(update={"metrics": found}))
 
 
-def show(folder: Path, options: UpscaleOptions, *, json: bool, save: Path | None = None) -> None:
+def as_metrics(scores: Sequence[Score], dataset: str, scale: int) -> list[Metric]:
+    """The means, as a weights header states them."""
+    how = f"Pillow bicubic reduction, border of {scale} px left out"
+    return [
+        Metric(
+            name=f"{column} x{scale}",
+            dataset=dataset,
+            value=round(value, DIGITS[column]),
+            n=len(scores),
+            protocol=f"{PROTOCOLS[column]}; {how}",
+        )
+        for column, value in mean(scores).values.items()
+    ]
+
+
+def show(
+    folder: Path,
+    options: UpscaleOptions,
+    *,
+    metric_names: Sequence[str],
+    json: bool = False,
+    save: Path | None = None,
+) -> None:
     """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON.
 
     With `save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
@@ -125,6 +177,9 @@ def show(folder: Path, options: UpscaleOptions, *, json: bool, save: Path | None
     scale = round(options.scale)
     if scale != options.scale or scale < 2:
         raise UsageError(f"--scale: expected a whole number from 2 to 16, found {options.scale:g}")
+    if save is not None and not save.is_dir():
+        raise OutputError(f"--save: expected a folder, found none at {save}; make it first")
+    judge = Judge(metric_names)
     upscale = Upscale.from_weights(
         options.model,
         device=options.device,
@@ -138,48 +193,32 @@ def show(folder: Path, options: UpscaleOptions, *, json: bool, save: Path | None
         restored.append(upscale(small, scale=scale))
         return restored[-1]
 
-    ours = upscaling(restore, folder, scale)
-    bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale)
+    ours = upscaling(restore, folder, scale, judge)
+    bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale, judge)
     if save is not None:
-        write_sheet(folder, restored, save, options.model, scale)
+        write_pictures(folder, restored, save, options.model, scale)
     if json:
-        print(as_json(options.model, folder.name, scale, ours))
+        row = {"model": options.model, "data": folder.name, "scale": scale, "n": len(ours)}
+        row |= {"mean": finite(mean(ours)), "bicubic": finite(mean(bicubic))}
+        print(dumps(row | {"pictures": {score.picture: finite(score) for score in ours}}))
         return
-    print(f"{folder.name} x{scale}, n={len(ours)}: {PROTOCOL.format(channels='Y of BT.601', scale=scale)}")
-    print(f"{'':32}{'bicubic':>8}{options.model:>24}")
-    print(f"{'picture':32}{'PSNR-Y':>8}{'PSNR-Y':>8}{'SSIM-Y':>8}{'PSNR':>8}")
-    for name, base, s in zip(
-        [*(s.picture for s in ours), "mean"],
-        [*bicubic, average(bicubic)],
-        [*ours, average(ours)],
-        strict=True,
-    ):
-        print(f"{name:32.32}{base.psnr_y:8.2f}{s.psnr_y:8.2f}{s.ssim_y:8.4f}{s.psnr_rgb:8.2f}")
+    print(f"{folder.name} x{scale}, n={len(ours)}; Pillow bicubic reduction, border of {scale} px left out")
+    print(f"{'':32}" + "".join(f"{c:>10}{'bicubic':>9}" for c in judge.columns))
+    for one, base in zip([*ours, mean(ours)], [*bicubic, mean(bicubic)], strict=True):
+        cells = (f"{one.values[c]:10.{DIGITS[c]}f}{base.values[c]:9.{DIGITS[c]}f}" for c in judge.columns)
+        print(f"{one.picture:32.32}{''.join(cells)}")
 
 
-def write_sheet(folder: Path, restored: list[Pixels], save: Path, model: str, scale: int) -> None:
+def write_pictures(folder: Path, restored: Sequence[Pixels], save: Path, model: str, scale: int) -> None:
     """Restored pictures as `save`/NAME.png, and `save`/sheet.png: input, bicubic, restored, original."""
-    if not save.is_dir():
-        raise OutputError(f"expected a folder to save to, found none at {save}; make it first")
     rows = []
-    for (name, pixels), result in zip(pictures(folder), restored, strict=True):
-        Image.fromarray(result).save(save / f"{Path(name).stem}.png")
-        original = pixels[: result.shape[0], : result.shape[1]]
-        small = reduce(original, scale)
-        blocks = small.repeat(scale, 0).repeat(scale, 1)
+    for file, result in zip(files(folder), restored, strict=True):
+        Image.fromarray(result).save(save / f"{file.stem}.png")
+        original = load(file, scale)
         if min(original.shape[:2]) >= sheets.SIDE_PX:
+            small = reduce(original, scale)
+            blocks = small.repeat(scale, 0).repeat(scale, 1)
             detail = sheets.busiest(original, sheets.SIDE_PX)
             rows.append([p[detail] for p in (blocks, enlarge_bicubic(small, scale), result, original)])
     if rows:  # every picture may be smaller than a detail
         sheets.sheet(rows, ("input", "bicubic", model, "original")).save(save / "sheet.png")
-
-
-def average(scores: list[Score]) -> Score:
-    """The mean of every number."""
-    return Score("mean", **mean(scores))
-
-
-def as_json(model: str, dataset: str, scale: int, scores: list[Score]) -> str:
-    """One line: the means and every picture's own."""
-    row = {"model": model, "data": dataset, "scale": scale, "n": len(scores), **mean(scores)}
-    return dumps(row | {"pictures": [asdict(s) for s in scores]})

@@ -47,12 +47,12 @@ def test_files_verify_and_build(upscaler: Installed) -> None:
 def test_beats_bicubic(upscaler: Installed) -> None:
     scale = upscaler.header.scale
     upscale = Upscale.from_weights(upscaler.name)
-    gains = []
+    gains, judge = [], evaluate.Judge()
     for name, original in originals().items():
         small = evaluate.reduce(original, scale)
-        ours = evaluate.score(name, upscale(small, scale=scale), original, scale)
-        bicubic = evaluate.score(name, evaluate.enlarge_bicubic(small, scale), original, scale)
-        gains.append(ours.psnr_y - bicubic.psnr_y)
+        ours = judge(name, upscale(small, scale=scale), original, scale)
+        bicubic = judge(name, evaluate.enlarge_bicubic(small, scale), original, scale)
+        gains.append(ours.values["psnr_y"] - bicubic.values["psnr_y"])
     assert np.mean(gains) > LEAST_GAIN[upscaler.name]
 
 
@@ -108,7 +108,9 @@ def test_tiled_equals_whole(upscaler: Installed, height: int, width: int, tile: 
 def test_header_numbers_are_the_evaluations_own(upscaler: Installed) -> None:
     scale = upscaler.header.scale
     upscale = Upscale.from_weights(upscaler.name, precision="float32")
-    scores = evaluate.measure(upscale, EVALUATION / "Set5", scale)
+    scores = evaluate.upscaling(
+        lambda p: upscale(p, scale=scale), EVALUATION / "Set5", scale, evaluate.Judge()
+    )
     measured = {m.name: m.value for m in evaluate.as_metrics(scores, "Set5", scale)}
     stated = {m.name: m.value for m in upscaler.header.metrics if m.dataset == "Set5"}
     assert stated == pytest.approx(measured, abs=0.02)
@@ -119,6 +121,9 @@ def test_header_numbers_are_the_evaluations_own(upscaler: Installed) -> None:
     ("name", "psnr", "ssim"), [("Set5", 28.42, 0.8104), ("Set14", 26.00, 0.7027)], ids=["Set5", "Set14"]
 )
 def test_protocol_gives_the_published_bicubic_rows(name: str, psnr: float, ssim: float) -> None:
-    means = evaluate.mean(evaluate.upscaling(lambda p: evaluate.enlarge_bicubic(p, 4), EVALUATION / name, 4))
+    scores = evaluate.upscaling(
+        lambda p: evaluate.enlarge_bicubic(p, 4), EVALUATION / name, 4, evaluate.Judge()
+    )
+    means = evaluate.mean(scores).values
     assert means["psnr_y"] == pytest.approx(psnr, abs=0.1)
     assert means["ssim_y"] == pytest.approx(ssim, abs=0.005)

@@ -39,6 +39,8 @@ class SRCNN(nn.Module):
         self.patches = nn.Conv2d(3, n1, k1, padding=k1 // 2, bias=False)
         self.mapping = nn.Conv2d(n1, n2, k2, padding=k2 // 2, bias=False)
         self.reconstruction = nn.Conv2d(n2, 3, k3, padding=k3 // 2, bias=False)
+        for conv in (self.patches, self.mapping):
+            nn.init.kaiming_normal_(conv.weight)
         nn.init.normal_(self.reconstruction.weight, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -181,11 +181,26 @@ def make_learner(recipe: FidelityRecipe, store: PictureStore | None) -> Fidelity
     return FidelityLearner(recipe, store)
 
 
-compact_x4 = FidelityRecipe(name="upscale/compact-x4", net=CompactConfig(scale=4))
+compact_x4 = FidelityRecipe(name="upscale/compact-x4", net=CompactConfig(scale=4), steps=22_000)
+
 compact_x2 = replace(
-    compact_x4, name="upscale/compact-x2", net=CompactConfig(scale=2), warm_start="compact-x4"
+    compact_x4,
+    name="upscale/compact-x2",
+    net=CompactConfig(scale=2),
+    warm_start="compact-x4",
+    steps=5_000,
+    lr=7e-4,
+    validate_every=1_000,
 )
-srcnn_x4 = FidelityRecipe(name="upscale/srcnn-x4", net=SRCNNConfig(scale=4), crop_px=24)
+
+srcnn_x4 = FidelityRecipe(
+    name="upscale/srcnn-x4",
+    net=SRCNNConfig(scale=4),
+    steps=8_000,
+    batch_size=8,
+    crop_px=24,
+    validate_every=1_000,
+)
 
 RECIPES = {r.name: r for r in (compact_x4, compact_x2, srcnn_x4)}
 
