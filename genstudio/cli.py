@@ -15,6 +15,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -284,8 +285,15 @@ def train(recipe: str, /, *, options: Annotated[TrainOptions, _TASK]) -> None:
     from genstudio.training import run
 
     module = importlib.import_module(TASKS[task].recipes.partition(":")[0])
-    folder, result = run.train(module, recipe, options)
-    print(f"{folder}: {result if result else 'ready to train'}", file=sys.stderr)
+    sitting = run.train(module, recipe, options)
+    result = sitting.result
+    if result is None:
+        print(jsonlib.dumps(asdict(sitting.recipe), indent=2))
+        print(f"ready to train on {sitting.pictures} pictures in {sitting.run}", file=sys.stderr)
+        return
+    so_far = f"{sitting.run}: step {result.step} of {sitting.recipe.steps} after {result.minutes:.0f} minutes"
+    todo = f"genstudio export {sitting.run}" if result.finished else "--resume goes on"
+    print(f"{so_far}; {todo}", file=sys.stderr)
 
 
 @app.command(usage="Usage: genstudio export RUN --name TASK/NAME [OPTIONS]")

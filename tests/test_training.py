@@ -133,11 +133,11 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     options = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3)
-    folder, result = run.train(upscale_train, TINY.name, options)
-    assert result is not None
-    assert result.finished
+    sitting = run.train(upscale_train, TINY.name, options)
+    assert sitting.result is not None
+    assert sitting.result.finished
     path = run.export(
-        folder, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights"
+        sitting.run, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights"
     )
     header, net = weights.load_net(path, "upscale")
     assert (header.task, header.arch, header.scale, header.steps) == ("upscale", "compact", 2, 3)
@@ -272,3 +272,20 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text("utf-8").splitlines()]
     assert rows[-1]["step"] == 4
     assert (tmp_path / "run" / "last.ckpt").exists()
+
+
+def test_resume_keeps_what_the_run_began_with(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
+    begun = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3, set=("net.width=4",))
+    run.train(upscale_train, TINY.name, begun)
+    again = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=5, resume=True)
+    result = run.train(upscale_train, TINY.name, again).result
+    assert result is not None
+    assert result.step == 5
+    with pytest.raises(UsageError, match="found one of upscale/tiny"):
+        run.train(upscale_train, "upscale/compact-x2", again)
+    with pytest.raises(WeightsError, match="without --resume"):
+        run.train(upscale_train, TINY.name, again.model_copy(update={"out": tmp_path / "none"}))

@@ -12,19 +12,21 @@ class TrainOptions(Options):
     """Where the pictures are, how long to train, and what to change in the recipe."""
 
     data: Path = Field(description="Folder with the pictures to train on.")
-    out: Path | None = Field(default=None, description="Folder of the run; runs/TASK-NAME if not given.")
+    out: Path | None = Field(default=None, description="Folder of the run; runs/NAME if not given.")
     steps: int | None = Field(
         default=None, ge=1, description="Train this many steps instead of the recipe's."
     )
     minutes: float | None = Field(
-        default=None, gt=0, description="Stop after this many minutes, schedule included."
+        default=None,
+        gt=0,
+        description="End this sitting after so many minutes; --resume goes on, for the schedule goes by steps.",
     )
     set: tuple[str, ...] = Field(
         default=(), description="Change one value of the recipe: key.path=value; repeatable."
     )
     resume: bool = Field(default=False, description="Go on where the run in OUT stopped, exactly.")
     dry_run: bool = Field(
-        default=False, description="Say what would be done, and do a step to see that it can be."
+        default=False, description="Show the recipe and see that net and pictures are fine, without training."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
     seed: int | None = Field(

@@ -19,36 +19,52 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from genstudio import __version__, weights
+from genstudio import device as devices
 from genstudio.data.store import open_store
-from genstudio.errors import InputError, UsageError
+from genstudio.errors import InputError, UsageError, WeightsError
 from genstudio.training import loop
 from genstudio.training.options import TrainOptions
 
 NOTES = "run.json"
 
 
-def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, loop.Result | None]:
-    """Train recipe `name` of a task's train `module`; returns the run's folder and where it ended (None:
-    dry run).
+@dataclasses.dataclass(frozen=True)
+class Sitting:
+    """What was trained, on how many pictures, in which folder, and how it ended (None: a dry run)."""
+
+    run: Path
+    recipe: Any
+    pictures: int
+    result: loop.Result | None
+
+
+def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
+    """Train recipe `name` of a task's train `module`. A dry run makes the net and two batches, nothing else.
 
     Raises:
         UsageError: no such recipe, or an override that does not fit.
         InputError: no usable pictures in `options.data`.
+        DeviceError: a device this machine lacks.
         WeightsError: `resume` without a usable checkpoint, or warm-start weights that are missing.
     """
-    recipe = override(pick(module.RECIPES, name), options.set)
+    run = options.out or Path("runs") / name.partition("/")[2]
+    recipe = pick(module.RECIPES, name)
+    devices.pick(options.device)
+    if options.resume:
+        # What the run began with goes on; only what is asked for now changes it.
+        recipe = begun_as(run, recipe)
+    recipe = override(recipe, options.set)
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     if options.seed is not None:
         recipe = dataclasses.replace(recipe, seed=options.seed)
-    run = options.out or Path("runs") / name.partition("/")[2]
     cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
     store = open_store(options.data, cache, recipe.min_side_px)
     learner = module.make_learner(recipe, store)
     if options.dry_run:
         for k in range(2):
             learner.batch(k, 0)
-        return run, None
+        return Sitting(run, recipe, len(store), None)
     if not options.resume and (run / "last.ckpt").exists():
         raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
     run.mkdir(parents=True, exist_ok=True)
@@ -63,7 +79,7 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> tuple[Path, l
     result = loop.train(
         learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
     )
-    return run, result
+    return Sitting(run, recipe, len(store), result)
 
 
 def export(
@@ -85,10 +101,9 @@ def export(
             f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN"
         )
     notes = json.loads((run / NOTES).read_text("utf-8"))
-    values = json.loads((run / "recipe.json").read_text("utf-8"))
     task = notes["recipe"].partition("/")[0]
     module = import_module(f"genstudio.{task}.train")
-    recipe = dataclasses.replace(revive(pick(module.RECIPES, notes["recipe"]), values), warm_start=None)
+    recipe = dataclasses.replace(begun_as(run, pick(module.RECIPES, notes["recipe"])), warm_start=None)
     learner = module.make_learner(recipe, None)
     net, steps, minutes = loop.load_average(run, learner)
     shipped = learner.export(net)
@@ -123,6 +138,19 @@ def pick(recipes: Mapping[str, Any], name: str) -> Any:
     near = difflib.get_close_matches(name, recipes, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(recipes)}"
     raise UsageError(f"expected a recipe, found {name!r}; {hint}")
+
+
+def begun_as(run: Path, recipe: Any) -> Any:
+    """The recipe a run began with. Raises WeightsError where there is no run, UsageError for another's."""
+    path = run / "recipe.json"
+    if not path.is_file():
+        raise WeightsError(f"expected a run to go on with, found none in {run}; start it without --resume")
+    values = json.loads(path.read_text("utf-8"))
+    if values["name"] != recipe.name:
+        raise UsageError(
+            f"expected a run of {recipe.name} in {run}, found one of {values['name']}; see --out"
+        )
+    return revive(recipe, values)
 
 
 def override(recipe: Any, settings: Sequence[str]) -> Any:
