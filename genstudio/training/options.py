@@ -19,7 +19,7 @@ class TrainOptions(Options):
     minutes: float | None = Field(
         default=None,
         gt=0,
-        description="End this sitting after so many minutes; --resume goes on, for the schedule goes by steps.",
+        description="End this sitting after so many minutes; --resume goes on.",
     )
     set: tuple[str, ...] = Field(
         default=(), description="Change one value of the recipe: key.path=value; repeatable."
