@@ -19,7 +19,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -335,6 +335,10 @@ def evaluate_upscale(
     data: Annotated[Path, Parameter(help="Folder of pictures to reduce, restore and compare.")],
     options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
     metrics: Annotated[str, Parameter(help="Some of psnr, ssim and lpips, with commas.")] = "psnr,ssim",
+    degradation: Annotated[
+        Literal["bicubic", "photo"],
+        Parameter(help="How pictures are reduced: bicubic, or blurred, noisy and JPEG-compressed as well."),
+    ] = "bicubic",
     save: Annotated[
         Path | None, Parameter(help="Folder for the restored pictures and a contact sheet, as PNG.")
     ] = None,
@@ -346,4 +350,6 @@ def evaluate_upscale(
     """
     from genstudio import evaluate as measure
 
-    measure.show(data, options, metric_names=metrics.split(","), json=json, save=save)
+    measure.show(
+        data, options, metric_names=metrics.split(","), degradation=degradation, json=json, save=save
+    )

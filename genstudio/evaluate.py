@@ -7,8 +7,11 @@ PSNR and SSIM on the Y channel of BT.601 as the literature has it, PSNR in RGB, 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from json import dumps
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +19,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from genstudio import images, metrics, sheets, weights
 from genstudio.errors import InputError, OutputError, UsageError
@@ -25,6 +29,7 @@ from genstudio.weightsfile import Metric
 
 Pixels = npt.NDArray[np.uint8]
 Restore = Callable[[Pixels], Pixels]
+Degradation = Literal["bicubic", "photo"]
 
 COLUMNS = {"psnr": ("psnr_y", "psnr_rgb"), "ssim": ("ssim_y",), "lpips": ("lpips",)}
 DIGITS = {"psnr_y": 2, "psnr_rgb": 2, "ssim_y": 4, "lpips": 4}
@@ -101,14 +106,35 @@ def load(file: Path, scale: int) -> Pixels:
     return pixels[:height, :width]
 
 
-def upscaling(restore: Restore, folder: Path, scale: int, judge: Judge) -> list[Score]:
+def upscaling(
+    restore: Restore, folder: Path, scale: int, judge: Judge, degradation: Degradation = "bicubic"
+) -> list[Score]:
     """Scores of `restore` ((h, w, 3) -> (h * scale, w * scale, 3), uint8) on every picture of `folder`."""
     scores = []
     console = Console(stderr=True)
-    for file in track(files(folder), folder.name, console=console, disable=not console.is_terminal):
+    bar = partial(track, description=folder.name, console=console, disable=not console.is_terminal)
+    for k, file in enumerate(bar(files(folder))):
         original = load(file, scale)
-        scores.append(judge(file.name, restore(reduce(original, scale)), original, scale))
+        restored = restore(degraded(original, scale, degradation, seed=k))
+        scores.append(judge(file.name, restored, original, scale))
     return scores
+
+
+def degraded(original: Pixels, scale: int, degradation: Degradation, seed: int) -> Pixels:
+    """What is to be restored: `reduce` for "bicubic"; for "photo" what web pictures go through.
+
+    "photo" blurs (Gaussian, sigma 1.2 px), reduces, adds noise (Gaussian, sigma 8 of 255, from `seed`) and
+    compresses as JPEG of quality 60.
+    """
+    if degradation == "bicubic":
+        return reduce(original, scale)
+    blurred = gaussian_blur(torch.from_numpy(original.copy()).permute(2, 0, 1), [9, 9], [1.2, 1.2])
+    small = reduce(blurred.permute(1, 2, 0).contiguous().numpy(), scale)
+    noise = np.random.default_rng(seed).normal(0, 8, small.shape)
+    noisy = np.rint(small + noise).clip(0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(noisy).save(file, "JPEG", quality=60)
+    return np.asarray(Image.open(file))
 
 
 def reduce(pixels: Pixels, scale: int) -> Pixels:
@@ -167,6 +193,7 @@ def show(
     options: UpscaleOptions,
     *,
     metric_names: Sequence[str],
+    degradation: Degradation = "bicubic",
     json: bool = False,
     save: Path | None = None,
 ) -> None:
@@ -193,30 +220,37 @@ def show(
         restored.append(upscale(small, scale=scale))
         return restored[-1]
 
-    ours = upscaling(restore, folder, scale, judge)
-    bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale, judge)
+    ours = upscaling(restore, folder, scale, judge, degradation)
+    bicubic = upscaling(lambda pixels: enlarge_bicubic(pixels, scale), folder, scale, judge, degradation)
     if save is not None:
-        write_pictures(folder, restored, save, options.model, scale)
+        write_pictures(folder, restored, save, options.model, scale, degradation)
     if json:
-        row = {"model": options.model, "data": folder.name, "scale": scale, "n": len(ours)}
-        row |= {"mean": finite(mean(ours)), "bicubic": finite(mean(bicubic))}
+        row = {"model": options.model, "data": folder.name, "scale": scale, "degradation": degradation}
+        row |= {"n": len(ours), "mean": finite(mean(ours)), "bicubic": finite(mean(bicubic))}
         print(dumps(row | {"pictures": {score.picture: finite(score) for score in ours}}))
         return
-    print(f"{folder.name} x{scale}, n={len(ours)}; Pillow bicubic reduction, border of {scale} px left out")
+    print(f"{folder.name} x{scale}, n={len(ours)}; {degradation} degradation, border of {scale} px left out")
     print(f"{'':32}" + "".join(f"{c:>10}{'bicubic':>9}" for c in judge.columns))
     for one, base in zip([*ours, mean(ours)], [*bicubic, mean(bicubic)], strict=True):
         cells = (f"{one.values[c]:10.{DIGITS[c]}f}{base.values[c]:9.{DIGITS[c]}f}" for c in judge.columns)
         print(f"{one.picture:32.32}{''.join(cells)}")
 
 
-def write_pictures(folder: Path, restored: Sequence[Pixels], save: Path, model: str, scale: int) -> None:
+def write_pictures(
+    folder: Path,
+    restored: Sequence[Pixels],
+    save: Path,
+    model: str,
+    scale: int,
+    degradation: Degradation,
+) -> None:
     """Restored pictures as `save`/NAME.png, and `save`/sheet.png: input, bicubic, restored, original."""
     rows = []
-    for file, result in zip(files(folder), restored, strict=True):
+    for k, (file, result) in enumerate(zip(files(folder), restored, strict=True)):
         Image.fromarray(result).save(save / f"{file.stem}.png")
         original = load(file, scale)
         if min(original.shape[:2]) >= sheets.SIDE_PX:
-            small = reduce(original, scale)
+            small = degraded(original, scale, degradation, seed=k)
             blocks = small.repeat(scale, 0).repeat(scale, 1)
             detail = sheets.busiest(original, sheets.SIDE_PX)
             rows.append([p[detail] for p in (blocks, enlarge_bicubic(small, scale), result, original)])

@@ -120,3 +120,18 @@ def test_damaged_features_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="alexnet_features"):
         LPIPS()
+
+
+def test_photo_degradation_is_seeded_and_worse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    original = np.ascontiguousarray(data.chelsea()[:80, :80])
+    damaged = [evaluate.degraded(original, 4, "photo", seed) for seed in (0, 0, 1)]
+    assert damaged[0].shape == (20, 20, 3)
+    assert np.array_equal(damaged[0], damaged[1])
+    assert not np.array_equal(damaged[0], damaged[2])
+    rows = []
+    for degradation in ("bicubic", "photo"):
+        assert (
+            main(["evaluate", "upscale", "--data", str(folder), "--json", "--degradation", degradation]) == 0
+        )
+        rows.append(json.loads(capsys.readouterr().out)["bicubic"]["psnr_y"])
+    assert rows[1] < rows[0] - 0.5
