@@ -188,7 +188,7 @@ compact_x2 = replace(
     name="upscale/compact-x2",
     net=CompactConfig(scale=2),
     warm_start="compact-x4",
-    steps=5_000,
+    steps=4_000,
     lr=7e-4,
     validate_every=1_000,
 )
@@ -196,7 +196,7 @@ compact_x2 = replace(
 srcnn_x4 = FidelityRecipe(
     name="upscale/srcnn-x4",
     net=SRCNNConfig(scale=4),
-    steps=8_000,
+    steps=6_000,
     batch_size=8,
     crop_px=24,
     validate_every=1_000,
