@@ -10,8 +10,10 @@ import io
 import json as jsonlib
 import logging
 import os
+import re
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,6 +32,7 @@ from genstudio.options import FileOptions, OptionError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 from genstudio.upscale.options import UpscaleOptions
+from genstudio.weightsfile import write_atomically
 
 if TYPE_CHECKING:
     from genstudio.batch import Progress
@@ -307,7 +310,9 @@ def export(
     evaluate: Annotated[
         tuple[Path, ...], Parameter(help="Folder of pictures to measure on, for the header; repeatable.")
     ] = (),
-    folder: Annotated[Path | None, Parameter(help="Folder of weights; the package's if not given.")] = None,
+    folder: Annotated[
+        Path | None, Parameter(help="Folder of weights to write into; $GENSTUDIO_WEIGHTS if not given.")
+    ] = None,
 ) -> None:
     """Write a run's weights as a file that describes itself, with its index line and its card.
 
@@ -316,17 +321,33 @@ def export(
     run
         Folder of the run.
     """
+    task = name.partition("/")[0]
+    if task not in TASKS or not re.fullmatch(r"[\w-]+/\w[\w.-]*", name):
+        raise UsageError(f"--name: expected TASK/NAME (tasks: {', '.join(TASKS)}), found {name!r}")
+    home = folder or os.environ.get("GENSTUDIO_WEIGHTS")
+    if not home:
+        raise UsageError(
+            "expected --folder, the folder of weights to write into, or $GENSTUDIO_WEIGHTS to be set"
+        )
+
+    from genstudio import evaluate as measure
     from genstudio.training import run as training
 
-    path = training.export(
-        run, name, data_license=data_license, advice=advice, folder=folder or weights.packaged()
-    )
-    if evaluate:
-        from genstudio import evaluate as measure
-
-        measure.record(path, evaluate)
-    register(path)
-    print(path)
+    for pictures in evaluate:
+        measure.files(pictures)
+    # Complete before it takes its place: made and measured in a folder of its own.
+    with tempfile.TemporaryDirectory() as draft:
+        path = Path(draft) / "draft.safetensors"
+        training.export(run, path, data_license=data_license, advice=advice)
+        if evaluate:
+            measure.record(path, evaluate)
+        header = weights.read_header(path)
+        if header.task != task:
+            raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
+        target = Path(home) / f"{name}.safetensors"
+        write_atomically(target, path.read_bytes())
+    register(target)
+    print(target)
 
 
 @_evaluate.command(name="upscale", usage="Usage: genstudio evaluate upscale --data DIR [OPTIONS]")

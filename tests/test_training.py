@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from genstudio import weights
+from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
 from genstudio.errors import InputError, UsageError, WeightsError
 from genstudio.training import loop, run
@@ -136,13 +137,29 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     sitting = run.train(upscale_train, TINY.name, options)
     assert sitting.result is not None
     assert sitting.result.finished
-    path = run.export(
-        sitting.run, "upscale/tiny-x2", data_license="CC0", advice="a test", folder=tmp_path / "weights"
-    )
+    home = tmp_path / "weights"
+    command = [
+        "export",
+        str(sitting.run),
+        "--data-license",
+        "CC0",
+        "--advice",
+        "a test",
+        "--folder",
+        str(home),
+    ]
+    for bad in ("tiny-x2", "upscale/../tiny-x2", "upscale/", "nothing/tiny-x2"):
+        assert main([*command, "--name", bad]) == 2
+    assert main([*command, "--name", "upscale/tiny-x2", "--evaluate", str(tmp_path / "missing")]) == 3
+    assert not home.exists()
+    assert main([*command, "--name", "upscale/tiny-x2", "--evaluate", str(photos)]) == 0
+    path = home / "upscale" / "tiny-x2.safetensors"
     header, net = weights.load_net(path, "upscale")
     assert (header.task, header.arch, header.scale, header.steps) == ("upscale", "compact", 2, 3)
     assert header.config == {"width": 8, "depth": 2, "scale": 2}
     assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
+    assert {(m.dataset, m.n) for m in header.metrics} == {(photos.name, 4)}
+    assert "tiny-x2" in (home / "README.md").read_text("utf-8")
 
 
 def test_an_existing_run_is_not_written_over(

@@ -82,15 +82,8 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     return Sitting(run, recipe, len(store), result)
 
 
-def export(
-    run: Path,
-    name: str,
-    *,
-    data_license: str,
-    advice: str,
-    folder: Path,
-) -> Path:
-    """Write a run's averaged weights as a self-describing file `folder`/`name`.safetensors; returns its path.
+def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
+    """Write a run's averaged weights as a self-describing file at `path`.
 
     Raises:
         InputError: `run` is no run folder.
@@ -125,10 +118,7 @@ def export(
         params=sum(p.numel() for p in shipped.parameters()),
         advice=advice,
     )
-    path = folder / f"{name}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
     weights.save(path, shipped.state_dict(), header)
-    return path
 
 
 def pick(recipes: Mapping[str, Any], name: str) -> Any:
