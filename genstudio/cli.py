@@ -28,7 +28,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from genstudio import __version__, errors, weights
 from genstudio.cards import card, register
 from genstudio.errors import StudioError, UsageError
-from genstudio.options import FileOptions, OptionError
+from genstudio.options import FileOptions, in_shell
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 from genstudio.upscale.options import UpscaleOptions
@@ -69,7 +69,7 @@ app = App(
 )
 
 _OPTIONS = Group("Options", sort_key=1)
-_FILE_OPTIONS = Group("Files", sort_key=2)
+_FILE_OPTIONS = Group("Files", sort_key=3)
 _TASK = Parameter(name="*", group=_OPTIONS)
 _FILES = Parameter(name="*", group=_FILE_OPTIONS)
 _JSON = Parameter(group=_FILE_OPTIONS, help="One line of JSON for each picture on standard output.")
@@ -98,11 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except CycloptsError as error:
             error.verbose = False
             return _complain(str(error).replace(_STDIO, "-"), UsageError.exit_code)
-        except OptionError as error:
-            option = f"--{error.option.replace('_', '-')}: " if error.option else ""
-            return _complain(option + error.reason, error.exit_code)
         except StudioError as error:
-            return _complain(str(error), error.exit_code)
+            return _complain(in_shell(error), error.exit_code)
         except KeyboardInterrupt:
             return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
         except (BrokenPipeError, SystemExit):

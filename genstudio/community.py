@@ -67,6 +67,7 @@ def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchE
         align=align,
         square=sizes.square,
         tiles=tiles,
+        name=str(path),
         device=device,
         dtype=dtype,
         deep_dtype=torch.float32 if precision == "auto" else dtype,
@@ -138,9 +139,11 @@ def _read(path: Path) -> Mapping[str, Any]:
                 f"{path}: refused, for it would need to run code from the file; "
                 "get it as .safetensors, or as a .pth of the weights alone"
             ) from error
+        # Of a bare pickle torch's reader says no more than that it cannot read it.
+        other = "of another kind" if suffix == ".safetensors" else "one that would need to run code (refused)"
         raise WeightsError(
-            f"{path}: expected a {suffix} file of weights, found a damaged or truncated one, or of another "
-            "kind; get the file again"
+            f"{path}: expected a {suffix} file of plain weights, found a damaged or truncated one, or "
+            f"{other}; get the file again"
         ) from error
     if not isinstance(content, Mapping):
         raise WeightsError(

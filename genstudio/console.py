@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from genstudio.batch import STDIO, Job, Plan, Result
 from genstudio.errors import BatchError
+from genstudio.options import in_shell
 
 if TYPE_CHECKING:
     from genstudio.weights import Installed
@@ -108,7 +109,8 @@ def _lines(result: Result, quiet: bool) -> list[str]:
 
 def failure(result: Result) -> str:
     """Why a job failed, with the picture's name where the error does not say it."""
-    source, reason = str(result.job.source or "standard input"), str(result.error)
+    assert result.error
+    source, reason = str(result.job.source or "standard input"), in_shell(result.error)
     return reason if source in reason else f"{source}: {reason}"
 
 
@@ -118,7 +120,7 @@ def _as_json(result: Result) -> str:
         "target": str(result.job.target or STDIO),
     }
     if result.error is not None:
-        row |= {"error": str(result.error), "exit_code": result.error.exit_code}
+        row |= {"error": in_shell(result.error), "exit_code": result.error.exit_code}
     elif result.skipped:
         row |= {"skipped": True}
     else:

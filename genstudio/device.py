@@ -17,20 +17,22 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
-def pick(device: str = "auto") -> "torch.device":
-    """The torch device for one of `DEVICES`; "auto" takes CUDA, then MPS, then the processor.
+def pick(device: "str | torch.device" = "auto") -> "torch.device":
+    """The torch device for one of `DEVICES`, one GPU of several ("cuda:1"), or the same as a torch.device.
 
-    Raises UsageError for a name that is none of them, DeviceError for a device this machine lacks.
+    "auto" takes CUDA, then MPS, then the processor. Raises UsageError for a name that is none of these,
+    DeviceError for a device this machine lacks.
     """
     import torch
 
-    if device not in DEVICES:
+    device = str(device)
+    if device.partition(":")[0] not in DEVICES:
         raise UsageError(f"expected a device out of {', '.join(DEVICES)}, found {device!r}")
     present = ["cpu"]
     if torch.backends.mps.is_available():
         present.insert(0, "mps")
     if torch.cuda.is_available():
-        present.insert(0, "cuda")
+        present = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *present]
     if device == "auto":
         return torch.device(present[0])
     if device not in present:

@@ -85,6 +85,7 @@ class TorchEngine:
             bottom.
         align: the engine's `multiple`, where that is more than the sides need (attention in windows).
         tiles: as for `Engine`.
+        name: what errors call it: its file.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class TorchEngine:
         square: bool = False,
         align: int = 1,
         tiles: Tiles = "freely",
+        name: str = "the model",
     ) -> None:
         self.scale = scale
         self.channels = channels
@@ -109,6 +111,7 @@ class TorchEngine:
         self.multiple = math.lcm(multiple, align)
         self.tiles = tiles
         self.device = str(device)
+        self._name = name
         self._side_multiple = multiple
         self._minimum = minimum
         self._square = square
@@ -176,7 +179,7 @@ class TorchEngine:
             self._dtype = self._deep_dtype = torch.float32
             return self._finite(tiles, depth)
         raise WeightsError(
-            "expected numbers from the model, found NaN or infinity even in float32; "
+            f"{self._name}: expected numbers, found NaN or infinity even in float32; "
             "the weights are damaged: get the file again"
         )
 

@@ -12,7 +12,7 @@ what was expected, what was found and what to do next.
 | 4         | an output cannot be written: exists, folder missing, disk full            |
 | 5         | weights or a checkpoint are missing, damaged, tampered with or not safe   |
 | 6         | the device cannot do it: not present, out of memory at the smallest tile  |
-| 130       | stopped by Ctrl-C                                                         |
+| 130       | stopped by Ctrl-C or SIGTERM                                              |
 """
 
 

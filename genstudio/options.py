@@ -10,12 +10,16 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
+from cyclopts import Group, Parameter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from genstudio.errors import UsageError
+from genstudio.errors import StudioError, UsageError
 
 NAME_FIELDS = ("stem", "scale", "model", "width", "height", "ext")
+
+_ENGINE = Group("Engine", sort_key=2)
+_MAY_BEGIN_WITH_A_HYPHEN = Parameter(allow_leading_hyphen=True)
 
 
 class OptionError(UsageError):
@@ -25,6 +29,13 @@ class OptionError(UsageError):
         super().__init__(f"{option}: {reason}" if option else reason)
         self.option = option
         self.reason = reason
+
+
+def in_shell(error: StudioError) -> str:
+    """An error as the shell says it: the option with its dashes."""
+    if isinstance(error, OptionError) and error.option:
+        return f"--{error.option.replace('_', '-')}: {error.reason}"
+    return str(error)
 
 
 class Options(BaseModel):
@@ -85,15 +96,20 @@ def _expected(annotation: Any, constraints: list[Any]) -> str:
 class EngineOptions(Options):
     """How a net is run; shared by every task that runs one over a picture."""
 
-    tile: Literal["auto", "off"] | Annotated[int, Field(ge=32)] = Field(
+    tile: Annotated[
+        Literal["auto", "off"] | Annotated[int, Field(ge=32)],
+        Parameter(group=_ENGINE, metavar="auto|off|PX", show_choices=False),
+    ] = Field(
         default="auto",
         description="Edge in pixels, at least 32, of the tiles a picture is cut into: auto takes it from "
         "free memory, off runs the picture whole.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Parameter(group=_ENGINE)] = Field(
         default="auto", description="Where the net runs; auto takes a GPU where there is one."
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Parameter(group=_ENGINE)
+    ] = Field(
         default="auto",
         description="What the net computes in; auto takes half precision where the device is fast at it.",
     )
@@ -113,12 +129,13 @@ class FileOptions(Options):
     strip: bool = Field(default=False, description="Drop EXIF, XMP and comments; the colour profile stays.")
     overwrite: bool = Field(default=False, description="Replace files that exist.")
     skip_existing: bool = Field(default=False, description="Leave pictures alone whose result exists.")
-    suffix: str = Field(
-        default="", description="Added to the name of each file in a folder OUT: -x4 gives cat-x4.png."
+    suffix: Annotated[str, _MAY_BEGIN_WITH_A_HYPHEN] = Field(
+        default="", description="Added to each file's name, -x4 gives cat-x4.png; OUT must be a folder."
     )
-    name: str | None = Field(
+    name: Annotated[str | None, _MAY_BEGIN_WITH_A_HYPHEN] = Field(
         default=None,
-        description="Name of each file in a folder OUT, from {stem} {scale} {model} {width} {height} {ext}.",
+        description="Each file's name, from {stem} {scale} {model} {width} {height} {ext}; "
+        "OUT must be a folder.",
     )
 
     @field_validator("name")
@@ -135,14 +152,14 @@ class FileOptions(Options):
             if field is not None and (field not in NAME_FIELDS or spec or conversion):
                 known = " ".join(f"{{{known}}}" for known in NAME_FIELDS)
                 raise ValueError(f"expected the fields {known}, found {{{field}}} in {name!r}")
-        if not name or "/" in name or "\\" in name:
+        if not _is_part_of_a_file_name(name) or not name:
             raise ValueError(f"expected a file name {example}, found {name!r}")
         return name
 
     @field_validator("suffix")
     @classmethod
     def _no_folders(cls, suffix: str) -> str:
-        if "/" in suffix or "\\" in suffix:
+        if not _is_part_of_a_file_name(suffix):
             raise ValueError(f"expected a part of a file name such as -x4, found {suffix!r}")
         return suffix
 
@@ -153,3 +170,8 @@ class FileOptions(Options):
         if self.overwrite and self.skip_existing:
             raise ValueError("expected one of overwrite and skip-existing, found both")
         return self
+
+
+def _is_part_of_a_file_name(text: str) -> bool:
+    """Whether it stays within a folder; "--" is the next option, taken for a text that was left out."""
+    return not ("/" in text or "\\" in text or text.startswith("--"))

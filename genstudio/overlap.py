@@ -13,6 +13,8 @@ NOTICEABLE = 0.25 / 255
 MOST_OVERLAP_PX = 128
 # Sides of attention windows in use, alone or as a multiple of the sides a net needs.
 GRIDS_PX = (1, 2, 4, 7, 8, 12, 16, 24, 32, 48, 64)
+# What a cut at the left may reach beyond a cut at the right, while the grid is being looked for.
+SLACK_PX = 16
 
 
 @torch.inference_mode()
@@ -28,7 +30,8 @@ def measure(
     """(overlap in input pixels, multiple that a tile's origin must lie on), for tiles that equal the whole.
 
     Overlap: the distance beyond which a disturbance changes the result by less than `NOTICEABLE`. A strip of
-    texture is run through the net, then again with one half inverted: how far into the other half does the
+    texture is run through the net, then again with one half inverted, then with one half cut off (where a
+    net pads with zeros, an edge is another thing than any content): how far into the other half does the
     result change? Along and across, from both sides, on strips that double in length until the answer lies
     well inside; at `MOST_OVERLAP_PX` it is given up, with a log line. For a deep net this is far less than
     the theoretical radius (RRDB of 23 blocks: over 300 px).
@@ -56,9 +59,14 @@ def measure(
             break
         half = min(2 * half, most_px)
     # Of a length that most grids divide: there a net pads nothing, and its right border shows a wrong shift.
-    length = _up(2 * overlap_px + max(GRIDS_PX[-1], multiple) + 32, math.lcm(multiple, 64))
+    length = _up(2 * (overlap_px + SLACK_PX) + max(GRIDS_PX[-1], multiple), math.lcm(multiple, 64))
     picture = _texture(breadth, length).to(device).expand(1, channels, -1, -1)
-    return overlap_px, _grid(net, picture, overlap_px, scale, multiple)
+    grid = _grid(net, picture, overlap_px + SLACK_PX, scale, multiple)
+    # A cut at the left moves the origin, so it had to wait for the grid.
+    start = _up(half, grid)
+    picture = _texture(breadth, start + half).to(device).expand(1, channels, -1, -1)
+    cut_px = max(_reach_of_start(each, picture, start, scale) for each in (net, _Turned(net)))
+    return max(overlap_px, cut_px), grid
 
 
 class _Turned(nn.Module):
@@ -74,27 +82,43 @@ class _Turned(nn.Module):
 
 
 def _reach(net: nn.Module, picture: Tensor, scale: int) -> int:
-    """How many columns beyond the middle of a picture does a change in one half of it carry?"""
+    """How many columns beyond the middle does it carry to invert one half, or to cut off the right one?"""
     half = picture.shape[3] // 2
     left, right = picture.clone(), picture.clone()
     left[..., :half] = 1 - left[..., :half]
     right[..., half:] = 1 - right[..., half:]
-    answer = net(torch.cat([picture, left, right])).float()
-    change = (answer[1:] - answer[:1]).clamp(-1, 1).abs().amax(dim=(1, 2)) > NOTICEABLE
-    from_middle = change[0, half * scale :], change[1, : half * scale].flip(0)
-    furthest = max(int(each.nonzero().max()) + 1 if each.any() else 0 for each in from_middle)
-    return -(-furthest // scale)
+    whole, left, right = net(torch.cat([picture, left, right])).float()
+    alone = net(picture[..., :half].contiguous()).float()[0]
+    middle = half * scale
+    changes = (
+        left[..., middle:] - whole[..., middle:],
+        (right[..., :middle] - whole[..., :middle]).flip(-1),
+        (alone - whole[..., :middle]).flip(-1),
+    )
+    return max(_columns(each, scale) for each in changes)
 
 
-def _grid(net: nn.Module, picture: Tensor, overlap_px: int, scale: int, multiple: int) -> int:
-    """The smallest shift to the left that leaves the rest as it was: inside, and at the right border, where
-    a net that pads by itself does so to its own grid."""
+def _reach_of_start(net: nn.Module, picture: Tensor, start: int, scale: int) -> int:
+    """How many columns does it carry to begin the picture at `start`?"""
+    alone = net(picture[..., start:].contiguous()).float()
+    return _columns(alone - net(picture).float()[..., start * scale :], scale)
+
+
+def _columns(change: Tensor, scale: int) -> int:
+    """Input columns, from the left, up to the last that changed."""
+    changed = (change.abs() > NOTICEABLE).flatten(0, -2).any(0).nonzero()
+    return -(-(int(changed.max()) + 1) // scale) if len(changed) else 0
+
+
+def _grid(net: nn.Module, picture: Tensor, ignored_px: int, scale: int, multiple: int) -> int:
+    """The smallest shift to the left that leaves the rest as it was, but for `ignored_px` at the new edge:
+    inside, and at the right border, where a net that pads by itself does so to its own grid."""
     whole = net(picture).float()
     most_px = max(GRIDS_PX[-1], multiple)
     shifts = sorted({math.lcm(multiple, grid) for grid in GRIDS_PX if math.lcm(multiple, grid) <= most_px})
     for shift in shifts:
-        part = net(picture[..., shift:].contiguous()).float()[..., overlap_px * scale :]
-        if (whole[..., (shift + overlap_px) * scale :] - part).abs().max() < NOTICEABLE:
+        part = net(picture[..., shift:].contiguous()).float()[..., ignored_px * scale :]
+        if (whole[..., (shift + ignored_px) * scale :] - part).abs().max() < NOTICEABLE:
             return shift
     return shifts[-1]
 

@@ -32,6 +32,7 @@ AnyImage = TypeVar("AnyImage")
 
 # Values this far out of 0..1 are rounding; more is a picture of another range.
 RANGE_SLACK = 1e-3
+STRIP_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,14 @@ class Restorer:
     ) -> AnyImage:
         """One image, whatever its type.
 
+        A picture (or frame) whose colour channels are equal everywhere is done as the grey one it is, and
+        its result has equal channels too: a net may tint greys, a grey picture must not show it.
+
         Args:
             image: a PIL image; a numpy array (H, W) or (H, W, C), C 1..4 (grey, grey and alpha, RGB, RGBA),
-                of uint8, uint16, float32 or float64 in 0..1; a tensor (C, H, W) or (N, C, H, W) of uint8
-                or of any float in 0..1; or a `Picture`. The frames of an animated `Picture` are made as
-                they are asked for.
+                of uint8, uint16, or float16, float32 or float64 in 0..1, of either byte order; a tensor
+                (C, H, W) or (N, C, H, W) of uint8, uint16, or any float in 0..1; or a `Picture`. The frames
+                of an animated `Picture` are made as they are asked for.
             plan: (width, height) -> what to do with a picture of this size.
             progress: called with (tiles done, tiles in all).
             stop: asked before each tile; True ends the work.
@@ -120,13 +124,14 @@ class Restorer:
     ) -> "torch.Tensor":
         import torch
 
-        expected = "a tensor (C, H, W) or (N, C, H, W), C 1..4, of uint8, or of floats in 0..1"
+        expected = "a tensor (C, H, W) or (N, C, H, W), C 1..4, of uint8, uint16, or floats in 0..1"
         if tensor.ndim not in (3, 4) or not 1 <= tensor.shape[-3] <= 4 or not tensor.numel():
             raise InputError(f"expected {expected}, found shape {tuple(tensor.shape)}; channels come first")
-        if tensor.dtype != torch.uint8 and not tensor.dtype.is_floating_point:
+        whole = tensor.dtype in (torch.uint8, torch.uint16)
+        if not whole and not tensor.dtype.is_floating_point:
             raise InputError(f"expected {expected}, found {tensor.dtype}; convert it to one of these")
         host = tensor.detach().cpu()
-        host = host if host.dtype == torch.uint8 else host.float()
+        host = host if whole else host.float()
         batch = [_checked(each, each) for each in host.reshape(-1, *host.shape[-3:]).movedim(1, 3).numpy()]
         results = []
         for i, each in enumerate(batch):
@@ -146,21 +151,22 @@ class Restorer:
         height, width, channels = array.shape
         todo = plan(width, height)
         result = np.empty((todo.height, todo.width, channels), array.dtype)
-        if channels in (1, 3):
+        colours = channels if channels in (1, 3) else channels - 1
+        done = 1 if _is_grey(array[..., :colours]) else colours  # of equal channels, one for all
+        colour, into = array[..., :done], result[..., :done]
+        alpha = array[..., -1] if colours < channels else None
+        if alpha is None or alpha.min() == alpha.max():
             (report,) = self._reports(progress, todo, width, height, 1)
-            self._chain(todo.engines, array, result, report, stop)
-            return result
-        colour, alpha = array[..., :-1], array[..., -1]
-        if alpha.min() == alpha.max():
-            (report,) = self._reports(progress, todo, width, height, 1)
-            self._chain(todo.engines, colour, result[..., :-1], report, stop)
-            result[..., -1] = alpha[0, 0]
-            return result
-        report, second = self._reports(progress, todo, width, height, 2)
-        self._chain(todo.engines, transparency.filled(colour, alpha), result[..., :-1], report, stop)
-        engines = tuple(transparency.FlatShortcut(engine) for engine in todo.engines)
-        self._chain(engines, array[..., -1:], result[..., -1:], second, stop)
-        transparency.keep_ends(result[..., -1], alpha)
+            self._chain(todo.engines, colour, into, report, stop)
+            if alpha is not None:
+                result[..., -1] = alpha[0, 0]
+        else:
+            report, second = self._reports(progress, todo, width, height, 2)
+            self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)
+            engines = tuple(transparency.FlatShortcut(engine) for engine in todo.engines)
+            self._chain(engines, array[..., -1:], result[..., -1:], second, stop)
+            transparency.keep_ends(result[..., -1], alpha)
+        result[..., done:colours] = result[..., :1]
         return result
 
     def _chain(
@@ -220,18 +226,24 @@ def _of_many(progress: Progress, index: int, number: int) -> Progress:
     return lambda done, total: progress(index * total + done, number * total)
 
 
+def _is_grey(colour: np.ndarray) -> bool:
+    """Whether the channels of (H, W, C) are equal everywhere; by strips, for most pictures fail the first."""
+    strips = (colour[top : top + STRIP_ROWS] for top in range(0, len(colour), STRIP_ROWS))
+    return all((strip[..., 1:] == strip[..., :1]).all() for strip in strips)
+
+
 def _checked(array: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """(H, W, C) fit for the engines: float64 and float16 become float32, values are clipped to 0..1."""
+    """(H, W, C) fit for the engines, in machine byte order; any float becomes float32, clipped to 0..1."""
     if array.ndim != 3 or not 1 <= array.shape[-1] <= 4 or not array.size:
         raise InputError(
             "expected an array (height, width) or (height, width, channels), channels 1..4, "
             f"found shape {given.shape}; channels come last"
         )
     if array.dtype.name in ("uint8", "uint16"):
-        return array
-    if array.dtype.name not in ("float32", "float64"):
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.name not in ("float16", "float32", "float64"):
         raise InputError(
-            f"expected an array of uint8, uint16, float32 or float64, found {array.dtype}; "
+            f"expected an array of uint8, uint16, float16, float32 or float64, found {array.dtype}; "
             "convert it to one of these"
         )
     low, high = float(array.min()), float(array.max())

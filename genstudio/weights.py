@@ -13,12 +13,12 @@ cache, where what the package's index has an address for is downloaded to.
 """
 
 import difflib
+import functools
 import importlib
 import logging
 import os
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +66,9 @@ class IndexEntry:
 
 
 def packaged() -> Path:
-    """The folder of weights that ships with the package (in a checkout: `pretrained/`)."""
-    return Path(str(resources.files("genstudio.pretrained")))
+    """The folder of weights that ships: inside the package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "pretrained"
+    return inside if inside.is_dir() else inside.parent.parent / "pretrained"
 
 
 def cache() -> Path:
@@ -79,7 +80,14 @@ def cache() -> Path:
 
 def _folders() -> list[Path]:
     own = os.environ.get("GENSTUDIO_WEIGHTS")
+    if own and not Path(own).is_dir():
+        _say_missing(own)
     return [*([Path(own)] if own else []), packaged()]
+
+
+@functools.cache  # once is enough
+def _say_missing(folder: str) -> None:
+    log.warning("GENSTUDIO_WEIGHTS: expected a folder of weights, found none at %s; check its path", folder)
 
 
 def read_index(folder: Path) -> dict[str, IndexEntry]:
@@ -101,7 +109,7 @@ def installed(task: str | None = None) -> list[Installed]:
 
     Reads headers alone: tensors are neither read nor verified, torch is not imported.
     """
-    found: dict[str, Installed] = {}
+    found: dict[str, Installed | None] = {}
     fetched = read_index(packaged())
     for folder in [*_folders(), cache()]:
         for path in sorted(folder.glob(f"{task or '*'}/*{SUFFIX}")):
@@ -111,8 +119,9 @@ def installed(task: str | None = None) -> list[Installed]:
             try:
                 found[name] = Installed(name, path, read_header(path))
             except WeightsError as error:
+                found[name] = None  # as `find` has it: a damaged file does not uncover another of its name
                 log.warning("%s", error)
-    return [found[name] for name in sorted(found)]
+    return [each for _, each in sorted(found.items()) if each]
 
 
 def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
@@ -123,8 +132,9 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     path = Path(name_or_path)
     if path.is_file():
         # A file of a known folder is held to its index however it was named.
-        folder, key = path.parent.parent, f"{path.parent.name}/{path.stem}"
-        entry = read_index(folder).get(key) if folder in _folders() else None
+        place = path.parent.resolve()
+        known = place.parent in [folder.resolve() for folder in _folders()]
+        entry = read_index(place.parent).get(f"{place.name}/{path.stem}") if known else None
         return path, entry.sha256 if entry else None
     name = str(name_or_path).replace("\\", "/")
     bare = name.removeprefix(f"{task}/")

@@ -71,21 +71,21 @@ def read_header(path: Path) -> Header:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file carries a genstudio header, sound or not; False for other safetensors and .pth."""
+    """Whether a safetensors file carries a genstudio header. Raises WeightsError for any other file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             return b'"genstudio":' in file.read(_header_length(path, file.read(8), size))
-    except (OSError, WeightsError):
-        return False
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def _header_length(path: Path, first: bytes, size: int) -> int:
     if first[:2] == b"PK" or first[:1] == b"\x80":
         raise WeightsError(
-            f"{path}: expected safetensors weights, found a pickle, which could run code; "
-            f"convert it to .safetensors where it was made"
+            f"{path}: expected safetensors weights, found a pickle, which could run code (nothing of it was "
+            f"run); convert it to .safetensors where it was made"
         )
     length = int.from_bytes(first, "little")
     if len(first) < 8 or not 2 <= length <= _LARGEST_HEADER_BYTES:

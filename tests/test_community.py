@@ -81,6 +81,18 @@ def test_models_run_in_tiles_as_in_one_piece(
     assert engine(x[None, :1, :1], U8).shape == (1, scale, scale, 3)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_tiles_of_nets_with_zero_borders_and_biases_leave_no_seams(scale: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(Compact(upscale=scale), tmp_path / "a.pth")
+    engine = community.load(path, device=CPU, precision="float32")
+    assert engine.multiple == 1
+    for height, width in ((75, 91), (33, 130)):
+        x = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        whole = engine(x[None], U8)[0].astype(int)
+        assert np.abs(tiling.run(engine, x, tile=32) - whole).max() <= 1
+
+
 def test_the_windows_of_attention_are_found(tmp_path: Path) -> None:
     torch.manual_seed(0)
     assert community.load(saved(swinir(), tmp_path / "a.pth"), device=CPU).multiple == 8
@@ -120,6 +132,14 @@ def test_precision_is_what_the_model_stands(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------- refusals
+
+
+def test_weights_that_give_no_numbers_are_named(tmp_path: Path) -> None:
+    net = compact()
+    next(net.parameters()).data.fill_(float("nan"))
+    path = saved(net, tmp_path / "net.pth")
+    with pytest.raises(WeightsError, match=r"net\.pth: expected numbers, found NaN"):
+        Upscale.from_weights(path, device="cpu")(np.zeros((5, 5, 3), np.uint8))
 
 
 class Evil:
@@ -166,7 +186,7 @@ def test_a_bare_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path = tmp_path / "model.pth"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         path.write_bytes(pickle.dumps({"params": Evil()}, protocol))
-        with pytest.raises(WeightsError):
+        with pytest.raises(WeightsError, match="would need to run code"):
             community.describe(path)
     assert not (tmp_path / "ran").exists()
 

@@ -119,8 +119,8 @@ def test_half_precision_that_overflows_gives_way_to_float32(caplog: pytest.LogCa
 def test_numbers_that_are_none_are_refused() -> None:
     net = Nearest()
     net.one.data.fill_(float("nan"))
-    with pytest.raises(WeightsError, match="damaged"):
-        TorchEngine(net, scale=2, overlap_px=0)(np.zeros((1, 4, 4, 3), np.uint8), U8)
+    with pytest.raises(WeightsError, match=r"net\.pth: expected numbers, found NaN .*damaged"):
+        TorchEngine(net, scale=2, overlap_px=0, name="net.pth")(np.zeros((1, 4, 4, 3), np.uint8), U8)
 
 
 def test_deep_pictures_are_done_in_the_deep_format() -> None:
@@ -198,6 +198,25 @@ def test_measured_overlap_is_the_radius() -> None:
     assert measure(Box((3, 3)), scale=3, multiple=8, minimum=48) == (3, 8)
 
 
+def test_measured_overlap_holds_where_a_picture_is_cut() -> None:
+    """A border of zeros in front of a bias is seen further than any change of what is inside."""
+
+    class Bordered(nn.Module):
+        def __init__(self, left: int, right: int) -> None:
+            super().__init__()
+            self.borders = (left, right)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.clone()
+            left, right = self.borders
+            y[..., :left] = 0.5
+            y[..., y.shape[3] - right :] = 0.5
+            return y
+
+    for left, right in ((0, 0), (5, 0), (0, 5), (7, 9), (11, 3)):
+        assert measure(Bordered(left, right), scale=1) == (max(left, right), 1)
+
+
 def test_a_net_that_sees_everything_is_capped_and_said(caplog: pytest.LogCaptureFixture) -> None:
     class Global(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -238,6 +257,14 @@ def test_devices_and_precisions() -> None:
         device.pick("gpu")
     with pytest.raises(UsageError, match="expected a precision"):
         device.precision("fp16", cpu)
+
+
+def test_devices_are_named_or_given() -> None:
+    assert device.pick(torch.device("cpu")) == device.pick("cpu")
+    with pytest.raises(UsageError, match="found 'meta'"):
+        device.pick(torch.device("meta"))
+    with pytest.raises(DeviceError, match="found 'cuda:99'"):
+        device.pick(torch.device("cuda", 99))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -80,6 +80,22 @@ def test_tensors_come_back_as_they_went(shape: tuple[int, ...], dtype: torch.dty
         assert torch.equal(y[1], upscale()(x[1], scale=2))
 
 
+@pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8", "<f2", ">f2"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_any_byte_order_and_half_precision(dtype: str, channels: int) -> None:
+    x = noise(9, 7, channels, dtype=np.dtype(dtype).newbyteorder("="))
+    y = upscale()(x.astype(dtype), scale=2)
+    assert y.dtype == np.dtype(dtype)
+    assert (y == upscale()(x, scale=2)).all()
+
+
+def test_tensors_of_sixteen_bits() -> None:
+    x = noise(9, 7, 3, dtype=np.uint16)
+    y = upscale()(torch.from_numpy(x).permute(2, 0, 1), scale=2)
+    assert y.dtype == torch.uint16
+    assert (y.permute(1, 2, 0).numpy() == upscale()(x, scale=2)).all()
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
 def test_pillow_images_come_back_as_they_went(mode: str) -> None:
     x = noise(6, 9, dtype=np.uint16) if mode == "I;16" else noise(6, 9, len(mode))
@@ -165,6 +181,52 @@ def test_sixteen_bits_keep_every_step() -> None:
     assert (y == ramp.repeat(4, axis=0).repeat(4, axis=1)).all()
 
 
+# ---------------------------------------------------------------------------- grey
+
+
+def tinting(*scales: int, tile: Any = "auto") -> Upscale:
+    """Nets that colour whatever is put in."""
+
+    class Tint(Bicubic):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * torch.tensor([1.0, 0.9, 0.8]).reshape(1, 3, 1, 1)
+
+    return Upscale({f"x{s}": TorchEngine(Tint(s), scale=s, overlap_px=3) for s in scales or (2,)}, tile=tile)
+
+
+@pytest.mark.parametrize("scale", [2, 3.3, 8])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_grey_stored_as_colour_stays_grey(scale: float, dtype: str, transparent: bool) -> None:
+    grey = np.concatenate([noise(70, 40, 1, dtype=dtype), noise(70, 40, 1, dtype=dtype, seed=1)], axis=2)
+    grey = grey if transparent else grey[..., :1]
+    x = grey[..., [0, 0, 0, 1]] if transparent else grey[..., [0, 0, 0]]
+    y = tinting(2, 4, tile=32)(x, scale=scale)
+    assert (y[..., 1:3] == y[..., :1]).all()
+    alone = tinting(2, 4, tile=32)(grey, scale=scale)
+    assert (y[..., 0] == alone[..., 0]).all()
+    assert (y[..., -1] == alone[..., -1]).all()
+
+
+def test_grey_stays_grey_in_every_type() -> None:
+    x = noise(9, 7, 1)
+    colour = x.repeat(3, axis=2)
+    expected = tinting()(x, scale=2).repeat(3, axis=2)
+    assert (np.asarray(tinting()(Image.fromarray(colour), scale=2)) == expected).all()
+    tensor = torch.from_numpy(colour).permute(2, 0, 1)
+    assert (tinting()(tensor, scale=2).permute(1, 2, 0).numpy() == expected).all()
+    still = images.Picture(7, 9, 3, np.dtype(np.uint8), (colour,), "PNG")
+    (frame,) = tinting()(still, scale=2).frames
+    assert (frame == expected).all()
+
+
+def test_one_pixel_of_colour_makes_a_picture_colour() -> None:
+    x = noise(150, 9, 1).repeat(3, axis=2)
+    x[-1, -1, 2] ^= 1
+    y = tinting()(x, scale=2)
+    assert (y[..., 0] != y[..., 2]).any()
+
+
 # ---------------------------------------------------------------------------- sizes
 
 
@@ -195,7 +257,15 @@ def test_sizes_by_other_names() -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [{"scale": 0.5}, {"scale": 17}, {"width": 29}, {"height": 321}, {"scale": 4.0, "width": 60}],
+    [
+        {"scale": 0.5},
+        {"scale": 17},
+        {"scale": True},
+        {"width": 29},
+        {"width": True},
+        {"height": 321},
+        {"scale": 4.0, "width": 60},
+    ],
 )
 def test_sizes_that_cannot_be_meant(size: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="expected"):
@@ -427,7 +497,7 @@ def test_names_paths_and_ensembles(installed: Path) -> None:
     x = noise(12, 10, 3)
     by_name = Upscale.from_weights("tiny-x4", device="cpu", precision="float32")(x)
     path = installed / "upscale" / "tiny-x4.safetensors"
-    by_path = Upscale.from_weights(path, device="cpu", precision="float32")
+    by_path = Upscale.from_weights(path, device=torch.device("cpu"), precision="float32")
     assert (by_path(x) == by_name).all()
     assert by_path.facts(10, 12, x.dtype, UpscaleOptions()).models == ("tiny-x4.safetensors",)
     ensemble = Upscale.from_weights("tiny-x4", device="cpu", precision="float32", self_ensemble=True)

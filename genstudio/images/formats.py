@@ -64,12 +64,19 @@ def is_picture_name(path: Path) -> bool:
 def output_format(path: Path | None, requested: str | None, source_format: str) -> str:
     """The format to write: the one requested, else by the file's suffix, else the input's, else PNG.
 
-    Raises UsageError for a format or suffix that cannot be written.
+    Raises UsageError for a format or suffix that cannot be written, and for a suffix of another format than
+    the one requested.
     """
     if requested is not None:
         name = _NAMES.get(requested.upper().lstrip("."))
         if name is None:
             raise UsageError(f"cannot write the format {requested!r}; choose one of {', '.join(WRITTEN)}")
+        own = WRITTEN[name].suffixes
+        if path is not None and path.suffix.lower() in readable_suffixes().difference(own):
+            raise UsageError(
+                f"{path}: expected a name ending in {' or '.join(own)} for --format {requested}, found "
+                f"{path.suffix}; change one of them"
+            )
         return name
     if path is not None and path.suffix:
         name = _SUFFIXES.get(path.suffix.lower())

@@ -245,7 +245,7 @@ def _opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         except Image.DecompressionBombError as error:  # Pillow raises it at twice the bound
             raise InputError(
                 f"expected at most {max_pixels:,} pixels, found more than twice as many; "
-                "use a smaller picture or raise max_pixels"
+                "use a smaller picture"
             ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = before
@@ -258,5 +258,5 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise InputError(
             f"expected at most {max_pixels:,} pixels, found {width} x {height} = {width * height:,}; "
-            "use a smaller picture or raise max_pixels"
+            "use a smaller picture"
         )

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from genstudio.errors import UsageError
-from genstudio.options import EngineOptions
+from genstudio.options import EngineOptions, OptionError
 
-DEFAULT_SCALE = 4.0
+DEFAULT_SCALE = 4
 MIN_SCALE, MAX_SCALE = 1, 16
+_SIZES = ("scale", "width", "height", "long_side", "megapixels")
 
 
 class UpscaleOptions(EngineOptions):
@@ -24,11 +24,12 @@ class UpscaleOptions(EngineOptions):
         description="A name from `genstudio models`, a family (compact takes the scale that fits), "
         "or a file, also of the community (Real-ESRGAN and the like).",
     )
-    scale: float = Field(
-        default=DEFAULT_SCALE,
+    scale: float | None = Field(
+        default=None,
         ge=MIN_SCALE,
         le=MAX_SCALE,
-        description=f"Enlarge this many times, {MIN_SCALE} to {MAX_SCALE}; need not be whole.",
+        description=f"Enlarge this many times, {MIN_SCALE} to {MAX_SCALE}; need not be whole "
+        f"(default {DEFAULT_SCALE}).",
     )
     width: int | None = Field(
         default=None, ge=1, description="Enlarge to this width in pixels, instead of by a scale."
@@ -45,11 +46,7 @@ class UpscaleOptions(EngineOptions):
 
     @model_validator(mode="after")
     def _one_size(self) -> "UpscaleOptions":
-        given = [
-            name for name in ("width", "height", "long_side", "megapixels") if getattr(self, name) is not None
-        ]
-        if given and self.scale != DEFAULT_SCALE:
-            given.insert(0, "scale")
+        given = [name for name in _SIZES if getattr(self, name) is not None]
         if len(given) > 1:
             found = " and ".join(name.replace("_", "-") for name in given)
             raise ValueError(f"expected one of scale, width, height, long-side and megapixels, found {found}")
@@ -58,12 +55,12 @@ class UpscaleOptions(EngineOptions):
     def factor(self, width: int, height: int) -> float:
         """How many times a picture of `width` x `height` pixels is enlarged.
 
-        Raises UsageError where the size asked for is not 1 to 16 times the picture's.
+        Raises OptionError (a UsageError) where the size asked for is not 1 to 16 times the picture's.
         """
         asked: tuple[tuple[str, float | None, float], ...] = (
             ("width", self.width, width),
             ("height", self.height, height),
-            ("long-side", self.long_side, max(width, height)),
+            ("long_side", self.long_side, max(width, height)),
         )
         for name, want, have in asked:
             if want is not None:
@@ -73,10 +70,10 @@ class UpscaleOptions(EngineOptions):
             have = width * height / 1e6
             _check("megapixels", self.megapixels, have, MAX_SCALE**2, f"{width}x{height}")
             return sqrt(self.megapixels / have)
-        return self.scale
+        return self.scale or DEFAULT_SCALE
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) in pixels of the enlarged picture. Raises UsageError as `factor` does."""
+        """(width, height) in pixels of the enlarged picture. Raises OptionError as `factor` does."""
         factor = self.factor(width, height)
         return max(1, round(width * factor)), max(1, round(height * factor))
 
@@ -94,13 +91,15 @@ class UpscaleOptions(EngineOptions):
                 "width": str(width),
                 "height": str(height),
             }
-        by_scale = not (self.width or self.height or self.long_side or self.megapixels)
-        return {**fields, "scale": f"{self.scale:.4g}"} if by_scale else fields
+        if self.width or self.height or self.long_side or self.megapixels:
+            return fields
+        return {**fields, "scale": f"{self.scale or DEFAULT_SCALE:.4g}"}
 
 
 def _check(name: str, want: float, have: float, most: int, size: str) -> None:
     if not have <= want <= most * have:
-        raise UsageError(
-            f"{name}: expected {have:g} to {most * have:g} for a picture of {size} "
-            f"(1 to {MAX_SCALE} times its size), found {want:g}"
+        raise OptionError(
+            name,
+            f"expected {have:g} to {most * have:g} for a picture of {size} "
+            f"(1 to {MAX_SCALE} times its size), found {want:g}",
         )

@@ -55,7 +55,7 @@ class Upscale(Restorer):
         cls,
         model: str | Path = "compact",
         *,
-        device: str = "auto",
+        device: "str | torch.device" = "auto",
         precision: str = "auto",
         tile: Tile = "auto",
         self_ensemble: bool = False,
@@ -65,7 +65,7 @@ class Upscale(Restorer):
         Args:
             model: a name ("compact-x4"), a family ("compact": all of its scales that are installed, the
                 fitting one is taken for each picture), or the path of a file, ours or the community's.
-            device: "auto", "cpu", "cuda" or "mps".
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps"; or a torch.device.
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
                 are done in float32, for their steps are finer than half precision's.
             tile: as for the class.
@@ -107,7 +107,7 @@ class Upscale(Restorer):
             stop: asked before each tile; True ends the work.
 
         Raises:
-            UsageError: more than one size, or one that is not 1 to 16 times the image's.
+            UsageError: more than one size, or one that is no number or not 1 to 16 times the image's.
             InputError, DeviceError, Stopped: see `Restorer.restore`.
         """
         given = {
@@ -118,6 +118,9 @@ class Upscale(Restorer):
             "megapixels": megapixels,
         }
         asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        for name, value in asked.items():
+            if isinstance(value, bool | np.bool_):  # to Python a number
+                raise UsageError(f"{name}: expected a number, found {value}")
         if len(asked) > 1:
             raise UsageError(f"expected one size, found {' and '.join(asked)}; leave the others out")
         size = UpscaleOptions(**asked)
@@ -190,6 +193,7 @@ def _engine(name: str, device: "torch.device", precision: str) -> "Engine":
         net,
         scale=header.scale,
         overlap_px=overlap_px,
+        name=str(weights.find(name, "upscale")[0]),
         device=device,
         dtype=dtype,
         deep_dtype=torch.float32 if precision == "auto" else dtype,
