@@ -14,7 +14,7 @@ from genstudio import images
 from genstudio.errors import DeviceError, OutputError, Stopped, StudioError
 from genstudio.images import Picture
 from genstudio.options import FileOptions
-from genstudio.plan import STDIO, Job, Plan, check, keys, plan
+from genstudio.plan import STDIO, Job, Plan, check, keys, plan, refuse_shared
 
 __all__ = ["STDIO", "Job", "Plan", "Progress", "Result", "plan", "run"]
 
@@ -60,32 +60,37 @@ def run(
     if plan.folder is not None:
         _make_folder(plan.folder)
     input_keys = keys(plan.jobs)
+    owners: dict[str, Job] = {}
     for job in plan.jobs:
         begun = time.perf_counter()
         started(job)
+        needs = "the picture"
         try:
-            if files.skip_existing and job.known is None and job.target and job.target.exists():
+            if files.skip_existing and job.known is None and job.is_there:
                 yield Result(job, skipped=True)
                 continue
             picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
             if job.known is not None:
                 job = job.named(fields((picture.width, picture.height)) if fields else {})
-                check(job, files, input_keys)
-                if files.skip_existing and job.target and job.target.exists():
+                refuse_shared(job, owners)
+                if files.skip_existing and job.is_there:
                     yield Result(job, skipped=True)
                     continue
+            check(job, files, input_keys)
             written = images.output_format(job.target, files.format, picture.format)
             end_size = size(picture.width, picture.height)
             images.check_fits(written, *end_size, picture.animation is not None, str(job.target or "output"))
+            needs = (
+                f"{picture.width} x {picture.height} pixels and {end_size[0]} x {end_size[1]} of the result"
+            )
             known = facts(picture)
             result = work(picture, progress)
             notes = _write(result, job.target, written, files)
         except Stopped:
             raise
         except MemoryError:
-            yield Result(
-                job, error=DeviceError("expected memory for the picture and its result, found too little")
-            )
+            reason = f"expected memory for {needs}, found too little; ask for a smaller result"
+            yield Result(job, error=DeviceError(f"{job.source or 'standard input'}: {reason}"))
         except StudioError as error:
             yield Result(job, error=error)
         else:

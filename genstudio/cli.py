@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Whatever the terminal's encoding is, and for file names that are no valid text.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
-    with warnings.catch_warnings(), _talk_on_stderr(), _sigterm_as_ctrl_c():
+    with warnings.catch_warnings(), _talk_on_stderr() as said, _sigterm_as_ctrl_c():
         if not os.environ.get("GENSTUDIO_DEBUG"):
             # What the readers of picture files think of a damaged tag is no line for the user.
             warnings.simplefilter("ignore")
@@ -99,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error.verbose = False
             return _complain(str(error).replace(_STDIO, "-"), UsageError.exit_code)
         except StudioError as error:
+            if str(error) in said:  # a warning has turned out to be the reason
+                return error.exit_code
             return _complain(in_shell(error), error.exit_code)
         except KeyboardInterrupt:
             return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
@@ -121,19 +123,25 @@ def _complain(message: str, code: int) -> int:
 
 
 class _OneLine(logging.Handler):
+    """A line for each record; keeps what was said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
-        print(
-            f"genstudio: {record.getMessage()}", file=sys.stderr
-        )  # today's sys.stderr: bars may stand in for it
+        self.said.add(record.getMessage())
+        # today's sys.stderr: bars may stand in for it
+        print(f"genstudio: {record.getMessage()}", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _talk_on_stderr() -> Iterator[None]:
-    """What the library has to say while it works goes to stderr, a line each."""
+def _talk_on_stderr() -> Iterator[set[str]]:
+    """What the library has to say while it works goes to stderr, a line each; yields what was said so far."""
     log, handler = logging.getLogger("genstudio"), _OneLine()
     log.addHandler(handler)
     try:
-        yield
+        yield handler.said
     finally:
         log.removeHandler(handler)
 

@@ -107,9 +107,7 @@ class EngineOptions(Options):
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Parameter(group=_ENGINE)] = Field(
         default="auto", description="Where the net runs; auto takes a GPU where there is one."
     )
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], Parameter(group=_ENGINE)
-    ] = Field(
+    precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Parameter(group=_ENGINE)] = Field(
         default="auto",
         description="What the net computes in; auto takes half precision where the device is fast at it.",
     )
@@ -174,4 +172,4 @@ class FileOptions(Options):
 
 def _is_part_of_a_file_name(text: str) -> bool:
     """Whether it stays within a folder; "--" is the next option, taken for a text that was left out."""
-    return not ("/" in text or "\\" in text or text.startswith("--"))
+    return not (text.startswith("--") or any(char in text for char in "/\\\0"))

@@ -13,6 +13,8 @@ from genstudio.options import FileOptions
 
 STDIO = "-"
 
+_FORBIDDEN = r'[<>:"/\\|?*]' if os.name == "nt" else "/"  # within a file's name
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,6 +33,11 @@ class Job:
         if self.target is None or self.known is None:
             return self
         return Job(self.source, self.target.with_name(_fill(self.target.name, {**self.known, **fields})))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether something has the target's name already."""
+        return self.target is not None and _exists(self.target)
 
 
 @dataclass(frozen=True)
@@ -53,30 +60,36 @@ def plan(
 
     `fields` are those fields of a name template that are known by now; the others wait for the picture.
 
-    Raises UsageError, InputError or OutputError for what is known to go wrong by now: a missing input, a
-    folder without pictures, a target that exists, that is an input, that two pictures share, or that cannot
-    be written in the format asked for.
+    Raises UsageError, InputError or OutputError for what is known to go wrong by now: a folder without
+    pictures, a target that exists, that is an input, that two pictures share, or that cannot be written in
+    the format asked for; and a missing input, which among several is left to fail when its turn comes.
     """
+    if "" in (*inputs, output):
+        raise UsageError('expected names for IN and OUT, found an empty one (""); is a variable not set?')
     if sum(name == STDIO for name in inputs) > 1:
         raise UsageError("expected - (standard input) at most once, found it twice")
-    is_batch = len(inputs) > 1 or Path(inputs[0]).is_dir()
-    if not (is_batch or Path(output).is_dir() or output.endswith(("/", os.sep))):
+    is_batch = len(inputs) > 1 or _is_dir(Path(inputs[0]))
+    if not (is_batch or _is_dir(Path(output)) or output.endswith(("/", os.sep))):
         return _single(inputs[0], output, files)
     if output == STDIO:
         raise UsageError("expected a folder as OUT for several pictures, found - (standard output)")
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
+    if _exists(folder) and not _is_dir(folder):
         raise OutputError(
             f"{folder}: expected a folder for several pictures, found a file; name a folder as OUT"
         )
     parent = folder.absolute().parent
-    if not parent.is_dir():
+    if not _is_dir(parent):
         raise OutputError(
             f"{folder}: expected OUT in a folder that exists, found no {parent}; create it first"
         )
     sources, left_out = _sources(inputs, folder, files.recursive)
     jobs = [_job(source, folder / below, files, fields or {}) for source, below in sources]
-    _refuse_shared_targets(jobs)
+    owners: dict[str, Job] = {}
+    for job in jobs:
+        _refuse_itself(job, ", or add --suffix -x4 to write beside it")
+        if job.known is None:
+            refuse_shared(job, owners)
     kept = _without_earlier_results(jobs, inputs)
     _refuse_existing(kept, files)
     input_keys = keys(kept)
@@ -89,13 +102,14 @@ def _single(name: str, output: str, files: FileOptions) -> Plan:
     if files.name is not None or files.suffix:
         raise UsageError("expected a folder as OUT for --name and --suffix, found a file; or drop them")
     source, target = (None if path == STDIO else Path(path) for path in (name, output))
-    if source is not None and not source.exists():
+    if source is not None and not _exists(source):
         raise InputError(f"{source}: no such file or folder; check the spelling")
-    if target is not None and not target.absolute().parent.is_dir():
+    if target is not None and not _is_dir(target.absolute().parent):
         raise OutputError(
             f"{target}: expected OUT in a folder that exists, found no {target.parent}; create it first"
         )
     job = Job(source, target)
+    _refuse_itself(job)
     check(job, files, keys([job]))
     return Plan((job,), None, is_batch=False)
 
@@ -110,14 +124,14 @@ def _sources(
         path = Path(name)
         if name == STDIO:
             found.append((None, Path()))
-        elif path.is_dir():
+        elif _is_dir(path):
             pictures, others = _walk(path, out, recursive)
             if not pictures:
                 more = "" if recursive else ", or look into its folders with --recursive"
                 raise InputError(f"{path}: expected pictures in this folder, found none; name another{more}")
             found += [(picture, picture.parent.relative_to(path)) for picture in pictures]
             not_pictures += others
-        elif path.exists():
+        elif len(inputs) > 1 or _exists(path):
             found.append((path, Path()))
         else:
             raise InputError(f"{path}: no such file or folder; check the spelling")
@@ -147,7 +161,16 @@ def _walk(folder: Path, out: Path | None, recursive: bool) -> tuple[list[Path], 
 
 
 def _same(path: Path, other: Path | None) -> bool:
-    return other is not None and other.exists() and path.samefile(other)
+    return other is not None and _exists(other) and path.samefile(other)
+
+
+def _exists(path: Path) -> bool:
+    """False as well where the system does not say: a name too long, a folder that may not be entered."""
+    return os.path.exists(path)  # noqa: PTH110 - Path's raises there, before Python 3.14
+
+
+def _is_dir(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - as above
 
 
 def _job(source: Path | None, folder: Path, files: FileOptions, fields: Mapping[str, str]) -> Job:
@@ -167,7 +190,7 @@ def _extension(source: Path | None, requested: str | None) -> str:
     if requested is None and source is not None:
         try:
             images.output_format(source, None, "PNG")
-            return source.suffix.removeprefix(".")
+            return source.suffix.removeprefix(".") or "png"
         except UsageError:
             return "png"
     written = images.output_format(None, requested, "PNG").lower()
@@ -177,20 +200,27 @@ def _extension(source: Path | None, requested: str | None) -> str:
 def _fill(template: str, fields: Mapping[str, str]) -> str:
     """A file's name; what stands for a field never opens a folder."""
     return re.sub(
-        r"\{(\w+)\}", lambda match: re.sub(r"[/\\:]", "-", fields.get(match[1], match[0])), template
+        r"\{(\w+)\}", lambda match: re.sub(_FORBIDDEN, "-", fields.get(match[1], match[0])), template
     )
 
 
-def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
-    owners: dict[str, Job] = {}
-    for job in jobs:
-        target = _place(job)
-        other = owners.setdefault(_key(target), job)
-        if other is not job:
-            raise OutputError(
-                f"{target}: expected a file for each picture, found {other.source or STDIO} and "
-                f"{job.source or STDIO} both going there; rename one, or do them apart"
-            )
+def _refuse_itself(job: Job, advice: str = "") -> None:
+    if job.source and job.target and job.known is None and _key(job.source) == _key(job.target):
+        raise OutputError(
+            f"{job.target}: OUT is IN itself, which is never written over; choose another OUT{advice}"
+        )
+
+
+def refuse_shared(job: Job, owners: dict[str, Job]) -> None:
+    """Refuse a job whose target is that of an earlier one, an entry of `owners`; else enter it there."""
+    if job.target is None:
+        return
+    other = owners.setdefault(_key(job.target), job)
+    if other is not job:
+        raise OutputError(
+            f"{job.target}: expected a file for each picture, found {other.source or STDIO} and "
+            f"{job.source or STDIO} both going there; rename one, or do them apart"
+        )
 
 
 def _place(job: Job) -> Path:
@@ -201,7 +231,7 @@ def _place(job: Job) -> Path:
 
 def _without_earlier_results(jobs: list[Job], inputs: Sequence[str]) -> list[Job]:
     """Leave out a folder's pictures that are another one's target: an earlier run into the same folder's."""
-    targets = {_key(_place(job)) for job in jobs if job.source != job.target}
+    targets = {_key(_place(job)) for job in jobs}
     named = {_key(Path(name)) for name in inputs}
     return [job for job in jobs if job.source is None or _key(job.source) not in targets - named]
 
@@ -209,7 +239,7 @@ def _without_earlier_results(jobs: list[Job], inputs: Sequence[str]) -> list[Job
 def _refuse_existing(jobs: Sequence[Job], files: FileOptions) -> None:
     if files.overwrite or files.skip_existing:
         return
-    taken = [job.target for job in jobs if job.known is None and job.target and job.target.exists()]
+    taken = [job.target for job in jobs if job.known is None and job.is_there]
     if len(taken) > 1:
         raise OutputError(
             f"{taken[0]}: exists, and so do {len(taken) - 1} more; choose another OUT, or --overwrite "
@@ -230,11 +260,11 @@ def _key(path: Path) -> str:
 def check(job: Job, files: FileOptions, input_keys: AbstractSet[str]) -> None:
     """Refuse a job that cannot end well, as far as that is known by now. Raises UsageError or OutputError."""
     images.output_format(_place(job) if job.target else None, files.format, "PNG")
-    if job.target is None or job.known is not None or (files.skip_existing and job.target.exists()):
+    if job.target is None or job.known is not None or (files.skip_existing and job.is_there):
         return
     if _key(job.target) in input_keys:
         raise OutputError(
             f"{job.target}: is one of the inputs, which are never written over; choose another OUT"
         )
-    if job.target.parent.is_dir():
+    if _is_dir(job.target.parent):
         images.check_target(job.target, [job.source] if job.source else [], overwrite=files.overwrite)

@@ -84,6 +84,11 @@ def test_a_folder_keeps_its_pictures_names_and_with_recursive_its_tree(root: Pat
     }
 
 
+def test_a_picture_without_a_suffix_becomes_png(root: Path) -> None:
+    save(root / "a.png").rename("noext")
+    assert batch.plan(["noext"], "out/", FILES).jobs[0].target == Path("out/noext.png")
+
+
 def test_several_files_need_a_folder(root: Path) -> None:
     a, b = str(save(root / "a.png")), str(save(root / "b.png"))
     assert pairs(batch.plan([a, b], str(root / "out"), FILES), root) == {
@@ -163,12 +168,34 @@ def test_a_template_is_checked_when_it_is_given(name: str) -> None:
 
 @given(
     stem=st.text(
-        st.characters(exclude_characters="/\\\0:", exclude_categories=["Cs"]), min_size=1, max_size=20
+        st.characters(exclude_characters="/\\\0" + ':*?"<>|' * (os.name == "nt"), exclude_categories=["Cs"]),
+        min_size=1,
+        max_size=20,
     )
 )
 def test_any_stem_stays_itself_in_a_template(stem: str) -> None:
     job = batch.Job(None, Path("{stem}_{width}"), {"stem": stem}).named({"width": "7"})
     assert job.target == Path(f"{stem}_7")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such file there")
+def test_a_stem_of_characters_that_windows_forbids(root: Path) -> None:
+    stem = 'a:b "c"? <d>\\|*'
+    target = batch.plan([str(save(root / f"{stem}.png"))], "out/", FILES).jobs[0].target
+    assert target == Path("out", f"{stem}.png")
+
+
+def test_names_that_wait_for_the_size_are_compared_once_it_is_known(root: Path) -> None:
+    inputs = [str(save(root / f"{name}.png", width)) for name, width in (("a", 6), ("b", 8), ("c", 6))]
+    for files in (FileOptions(name="{width}.{ext}", **more) for more in ({}, {"overwrite": True})):
+        results = batch.run(
+            batch.plan(inputs, "out", files), twice, files, fields=lambda size: {"width": str(size[0] * 2)}
+        )
+        done, other, clash = results
+        assert (done.error, other.error) == (None, None)
+        assert "a.png and" in str(clash.error)
+        assert "both going there" in str(clash.error)
+        assert names("out") == ["12.png", "16.png"]
 
 
 # --- what is refused before work starts --------------------------------------------------------------------
@@ -195,15 +222,17 @@ def test_refusals(root: Path) -> None:
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
     assert "no such file" in refusal(InputError, ["gone.png"], "o.png")
-    assert "no such file" in refusal(InputError, ["a.png", "gone.png"], "o")
+    assert "no such file" in refusal(InputError, ["gone.png"], "o/")
     assert "--recursive" in refusal(InputError, ["empty"], "o")
     assert "found none" in refusal(InputError, ["empty"], "o", FileOptions(recursive=True))
     assert "missing" in refusal(OutputError, ["a.png"], "missing/o.png")
     assert "missing" in refusal(OutputError, ["in"], "missing/o")
     assert "exists" in refusal(OutputError, ["a.png"], "b.png")
     assert "full/a.png: exists, and so do 1 more" in refusal(OutputError, ["in"], "full").replace("\\", "/")
-    assert "is one of the inputs" in refusal(OutputError, ["a.png"], "a.png", FileOptions(overwrite=True))
-    assert "is one of the inputs" in refusal(OutputError, ["in"], "in", FileOptions(overwrite=True))
+    for files in (FILES, FileOptions(overwrite=True), FileOptions(skip_existing=True)):
+        assert "OUT is IN itself" in refusal(OutputError, ["a.png"], "a.png", files)
+        assert "OUT is IN itself" in refusal(OutputError, ["a.png", "b.png"], ".", files)
+        assert "--suffix" in refusal(OutputError, ["in"], "in", files)
     assert "both going there" in refusal(OutputError, ["two"], "o", FileOptions(format="png"))
     assert "both going there" in refusal(OutputError, ["a.png", "in/a.png"], "o")
     assert ".xyz" in refusal(UsageError, ["a.png"], "o.xyz")
@@ -364,6 +393,28 @@ def test_options_say_what_was_expected_and_found() -> None:
         with pytest.raises(UsageError) as error:
             make()
         assert says in str(error.value)
+
+
+def test_a_name_too_long_is_refused_before_the_work(root: Path) -> None:
+    files = FileOptions(suffix="x" * 300)
+
+    def in_vain(picture: Picture, progress: batch.Progress) -> Picture:
+        raise AssertionError
+
+    (result,) = batch.run(batch.plan([str(save(root / "a.png"))], "new/", files), in_vain, files)
+    assert isinstance(result.error, OutputError)
+
+
+def test_a_result_too_large_for_memory_is_named_with_its_size(root: Path) -> None:
+    def too_much(picture: Picture, progress: batch.Progress) -> Picture:
+        raise MemoryError
+
+    plan = batch.plan([str(save(root / "a.png"))], "o.png", FILES)
+    (result,) = batch.run(plan, too_much, FILES, size=lambda w, h: (2 * w, 2 * h))
+    assert str(result.error).endswith(
+        "a.png: expected memory for 6 x 4 pixels and 12 x 8 of the result, found too little; "
+        "ask for a smaller result"
+    )
 
 
 def test_a_result_too_large_for_its_format_is_refused_before_the_work(root: Path) -> None:

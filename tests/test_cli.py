@@ -138,10 +138,15 @@ def test_the_module_runs_as_the_command_does() -> None:
         ("upscale a.png o.png --long-side 0", 2, "--long-side: expected a whole number of at least 1"),
         ("upscale a.png o.png --width 9 --height 9", 2, "found width and height"),
         ("upscale a.png o.png --width 9 --scale 2", 2, "found scale and width"),
-        ("upscale a.png o.png --width 5", 2, "width: expected 6 to 96 for a picture of 6x4"),
+        ("upscale a.png o.png --width 9 --scale 4", 2, "found scale and width"),
+        ("upscale a.png o.png --width 5", 2, "genstudio: --width: expected 6 to 96 for a picture of 6x4"),
+        ("upscale a.png o.png --long-side 5", 2, "genstudio: --long-side: expected 6 to 96"),
         ("upscale a.png o.png --quality 101", 2, "--quality: expected a whole number from 1 to 100"),
         ("upscale a.png o.png --name {stem}", 2, "expected a folder as OUT"),
         ("upscale a.png o/ --name {stm}", 2, "--name: expected the fields {stem}"),
+        ("upscale a.png o/ --suffix --overwrite", 2, "--suffix: expected a part of a file name"),
+        ("upscale a.png o.jpg --format png", 2, "o.jpg: expected a name ending in .png or .apng"),
+        ("upscale a.png o/ --name {stem}.jpg --format png", 2, "for --format png, found .jpg"),
         ("upscale a.png", 2, "expected IN and OUT, found a.png"),
         ("upscale", 2, "expected IN and OUT"),
         ("upscale a.png - --json", 2, "found both"),
@@ -151,7 +156,10 @@ def test_the_module_runs_as_the_command_does() -> None:
         ("upscale text.png o.png", 3, "text.png: expected a picture"),
         ("upscale text.png o/", 3, "text.png: expected a picture"),
         ("upscale a.png there.png", 4, "there.png: exists"),
-        ("upscale a.png a.png --overwrite", 4, "is one of the inputs"),
+        ("upscale a.png a.png --overwrite", 4, "a.png: OUT is IN itself"),
+        (f"upscale a.png {'x' * 300}.png", 4, "x.png: "),
+        (f"upscale a.png {'x' * 300}/", 4, "x: "),
+        (f"upscale {'x' * 300}.png o.png", 3, "no such file"),
         ("upscale a.png no/where.png", 4, "found no no"),
         ("upscale a.png o.png --model broken", 5, "tampered"),
         ("upscale a.png o.png --model buggy", 70, "ZeroDivisionError: division by zero; this is a bug"),
@@ -172,6 +180,14 @@ def test_errors_are_one_line_with_their_exit_code(run: Run, command: str, code: 
     assert says in one_line(err)
     assert out == ""
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("paths", [("", "o.png"), ("a.png", ""), ("a.png", "", "o")])
+def test_an_empty_argument_is_not_the_current_folder(run: Run, paths: tuple[str, ...]) -> None:
+    save("a.png")
+    code, _, err = run("upscale", *paths)
+    assert code == 2
+    assert "found an empty one" in one_line(err)
 
 
 def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +270,24 @@ def test_a_name_with_the_size_of_the_result(run: Run) -> None:
         == 0
     )
     assert [path.name for path in Path("o").iterdir()] == ["a_9x6_x1.5.png"]
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [(["--suffix", "-x4"], "a-x4.png"), (["--name", "-{stem}.{ext}"], "-a.png")]
+)
+def test_a_name_or_suffix_may_begin_with_a_hyphen(run: Run, option: list[str], name: str) -> None:
+    assert run("upscale", save("a.png"), "o/", *option)[0] == 0
+    assert [path.name for path in Path("o").iterdir()] == [name]
+
+
+def test_a_missing_file_does_not_stop_the_others(run: Run) -> None:
+    code, out, err = run("upscale", "gone.png", save("a.png"), "o", "--width", "5", "--json")
+    assert code == 1
+    gone, small = (json.loads(line) for line in out.splitlines())
+    assert gone["exit_code"] == 3
+    assert "gone.png: no such file" in gone["error"]
+    assert small["error"].startswith("--width: expected 6 to 96")
+    assert "failed: a.png: --width: expected" in err
 
 
 def test_pictures_through_pipes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,3 +420,14 @@ def test_the_real_net_end_to_end(
     assert Image.open("o.png").size == (132, 84)
     assert main(["upscale", "a.png", "p.png", "--model", "compct-x4"]) == 2
     assert "did you mean compact-x4 or" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("installed")
+def test_damaged_weights_are_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "own/upscale/compact-x4.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert main(["upscale", save("a.png"), "o.png", "--model", "compact-x4"]) == 5
+    assert "compact-x4.safetensors: truncated" in one_line(capsys.readouterr().err)

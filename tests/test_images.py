@@ -760,7 +760,9 @@ def bomb() -> bytes:
 def test_bombs_are_refused_before_decoding() -> None:
     with pytest.raises(InputError, match="at most") as error:
         images.read(bomb())
-    assert "500" in one_line(error)
+    assert "500,000,000 pixels" in one_line(error)
+    assert "use a smaller picture" in one_line(error)
+    assert "max_pixels" not in one_line(error)
     made = written(of(np.zeros((20, 20, 3), np.uint16)), "TIFF")[0]
     for data in (encoded(pil(smooth()), "PNG"), made):
         for limit in (399, 200, 100, 1):
@@ -963,7 +965,9 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
     ("path", "requested", "source", "expected"),
     [
         ("a.JPG", None, "PNG", "JPEG"),
-        ("a.jpg", "png", "GIF", "PNG"),
+        ("a.PNG", "png", "GIF", "PNG"),
+        ("a.jpe", "jpeg", "GIF", "JPEG"),
+        ("a", "png", "JPEG", "PNG"),
         ("a.tif", None, "PNG", "TIFF"),
         ("a", None, "WEBP", "WEBP"),
         ("a", None, "PSD", "PNG"),
@@ -981,6 +985,8 @@ def test_formats_that_cannot_be_written() -> None:
         lambda: images.output_format(Path("a.xyz"), None, "PNG"),
         lambda: images.output_format(Path("a.psd"), None, "PSD"),
         lambda: images.output_format(None, "heic", "PNG"),
+        lambda: images.output_format(Path("a.jpg"), "png", "PNG"),
+        lambda: images.output_format(Path("a.psd"), "png", "PNG"),
     ):
         with pytest.raises(UsageError, match=r"PNG|\.png"):
             call()

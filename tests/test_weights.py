@@ -194,7 +194,8 @@ def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("plain.safetensors", "zip.safetensors"):
         with pytest.raises(WeightsError, match="pickle"):
             weights.load(name, "upscale")
-        assert not weights.is_ours(Path(name))
+        with pytest.raises(WeightsError, match="nothing of it was run"):
+            weights.is_ours(Path(name))
     assert not Path("boom").exists()
 
 
@@ -237,10 +238,14 @@ def test_search_order_is_path_own_folder_package_cache(
     assert [each.path for each in weights.installed()] == [own]
 
 
-def test_the_index_is_held_against_a_file_that_is_sound_in_itself(folders: dict[str, Path]) -> None:
+def test_the_index_is_held_against_a_file_that_is_sound_in_itself(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     path = make(folders["packaged"])
     weights.save(path, state(), header(seed=4))  # whole and honest, but not the file that was released
-    for name in ("tiny-x2", path):
+    relative = path.relative_to(tmp_path)
+    for name in ("tiny-x2", path, relative, Path("own", "..", relative)):
         with pytest.raises(WeightsError, match="tampered"):
             weights.load(name, "upscale")
 
@@ -261,6 +266,22 @@ def test_a_damaged_file_is_left_out_of_the_list_with_a_word(
     make(folders["packaged"], "bad-x2").write_bytes(b"oops")
     assert [each.name for each in weights.installed("upscale")] == ["upscale/good-x2"]
     assert "bad-x2" in caplog.text
+
+
+def test_a_damaged_file_does_not_uncover_another_of_its_name(folders: dict[str, Path]) -> None:
+    make(folders["packaged"])
+    make(folders["own"]).write_bytes(b"oops")
+    assert weights.installed() == []
+
+
+def test_a_missing_folder_of_ones_own_is_said_once(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(folders["packaged"])
+    monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(folders["own"] / "gone"))
+    weights.installed()
+    weights.find("tiny-x2", "upscale")
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["GENSTUDIO_WEIGHTS"]
 
 
 def test_a_damaged_index_is_named(folders: dict[str, Path]) -> None:
