@@ -21,7 +21,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -31,7 +31,7 @@ from genstudio.errors import StudioError, UsageError
 from genstudio.options import FileOptions, in_shell
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
-from genstudio.upscale.options import UpscaleOptions
+from genstudio.upscale.options import EvaluateOptions, UpscaleOptions
 from genstudio.weightsfile import write_atomically
 
 if TYPE_CHECKING:
@@ -358,16 +358,7 @@ def export(
 @_evaluate.command(name="upscale", usage="Usage: genstudio evaluate upscale --data DIR [OPTIONS]")
 def evaluate_upscale(
     *,
-    data: Annotated[Path, Parameter(help="Folder of pictures to reduce, restore and compare.")],
-    options: Annotated[UpscaleOptions, _TASK] = _UPSCALE,
-    metrics: Annotated[str, Parameter(help="Some of psnr, ssim and lpips, with commas.")] = "psnr,ssim",
-    degradation: Annotated[
-        Literal["bicubic", "photo"],
-        Parameter(help="How pictures are reduced: bicubic, or blurred, noisy and JPEG-compressed as well."),
-    ] = "bicubic",
-    save: Annotated[
-        Path | None, Parameter(help="Folder for the restored pictures and a contact sheet, as PNG.")
-    ] = None,
+    options: Annotated[EvaluateOptions, _TASK],
     json: Annotated[bool, Parameter(help="One line of JSON instead of a table.")] = False,
 ) -> None:
     """Score an upscaler against bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
@@ -376,6 +367,4 @@ def evaluate_upscale(
     """
     from genstudio import evaluate as measure
 
-    measure.show(
-        data, options, metric_names=metrics.split(","), degradation=degradation, json=json, save=save
-    )
+    measure.show(options, json=json)

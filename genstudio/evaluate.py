@@ -23,7 +23,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from genstudio import images, metrics, sheets, weights
 from genstudio.errors import InputError, OutputError, UsageError
-from genstudio.upscale.options import UpscaleOptions
+from genstudio.upscale.options import EvaluateOptions
 from genstudio.upscale.pipeline import Upscale
 from genstudio.weightsfile import Metric
 
@@ -188,25 +188,18 @@ def as_metrics(scores: Sequence[Score], dataset: str, scale: int) -> list[Metric
     ]
 
 
-def show(
-    folder: Path,
-    options: UpscaleOptions,
-    *,
-    metric_names: Sequence[str],
-    degradation: Degradation = "bicubic",
-    json: bool = False,
-    save: Path | None = None,
-) -> None:
+def show(options: EvaluateOptions, *, json: bool = False) -> None:
     """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON.
 
-    With `save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
+    With `options.save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
     """
-    scale = round(options.scale)
-    if scale != options.scale or scale < 2:
-        raise UsageError(f"--scale: expected a whole number from 2 to 16, found {options.scale:g}")
-    if save is not None and not save.is_dir():
-        raise OutputError(f"--save: expected a folder, found none at {save}; make it first")
-    judge = Judge(metric_names)
+    folder, scale, degradation, save = options.data, options.scale, options.degradation, options.save
+    judge = Judge(options.metrics.split(","))
+    if save is not None:
+        try:
+            save.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--save: cannot make the folder {save} ({error.strerror})") from error
     upscale = Upscale.from_weights(
         options.model,
         device=options.device,

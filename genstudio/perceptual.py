@@ -7,6 +7,7 @@ verified.
 
 import os
 import urllib.error
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,7 +63,9 @@ class LPIPS(nn.Module):
         import lpips
 
         features = backbone("alexnet")
-        self.metric = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package speaks to torchvision in an old way
+            self.metric = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
         own = self.metric.net.state_dict()
         # The package cuts torchvision's `features` into slices and keeps the numbers: slice1.0 is features.0.
         own.update({key: features["features." + key.partition(".")[2]] for key in own})

@@ -38,7 +38,6 @@ def test_a_table_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_json_and_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save = tmp_path / "saved"
-    save.mkdir()
     command = [
         "evaluate",
         "upscale",
@@ -70,9 +69,9 @@ def test_a_perfect_picture_is_null_in_json() -> None:
     ("arguments", "code", "words"),
     [
         (["--metrics", "psnr,foo"], 2, "found foo"),
-        (["--scale", "2.5"], 2, "whole number"),
+        (["--scale", "2.5"], 2, "--scale"),
         (["--data", "nowhere"], 3, "found none in nowhere"),
-        (["--save", "nowhere"], 4, "make it first"),
+        (["--save", "nowhere/deep"], 4, "cannot make"),
     ],
 )
 def test_refusals(

@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from genstudio.options import FileOptions
+from genstudio.options import EngineOptions, FileOptions
 from genstudio.upscale.options import UpscaleOptions
 
 README = Path(__file__).parent.parent / "README.md"
@@ -20,8 +20,9 @@ def choices(field: FieldInfo) -> str:
 
 def table() -> str:
     lines = ["| option | | default | |", "|---|---|---|---|"]
-    for options in (UpscaleOptions, FileOptions):
-        for name, field in options.model_fields.items():
+    own = {k: v for k, v in UpscaleOptions.model_fields.items() if k not in EngineOptions.model_fields}
+    for fields in (own, EngineOptions.model_fields, FileOptions.model_fields):
+        for name, field in fields.items():
             default = "" if field.default in (None, False, "") else f"`{field.default}`"
             flag = f"`--{name.replace('_', '-')}`"
             lines.append(f"| {flag} | {choices(field)} | {default} | {field.description} |")

@@ -2,6 +2,7 @@
 
 from math import sqrt
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -12,18 +13,27 @@ MIN_SCALE, MAX_SCALE = 1, 16
 _SIZES = ("scale", "width", "height", "long_side", "megapixels")
 
 
-class UpscaleOptions(EngineOptions):
-    """Which net enlarges a picture, and to what size.
-
-    The size is `scale` times the picture's, or, where one is given, a width, a height, a long side (pixels)
-    or a number of megapixels; proportions are always kept.
-    """
+class UpscalerOptions(EngineOptions):
+    """Which net, and how it is run."""
 
     model: str = Field(
         default="compact",
         description="A name from `genstudio models`, a family (compact takes the scale that fits), "
         "or a file, also of the community (Real-ESRGAN and the like).",
     )
+    self_ensemble: bool = Field(
+        default=False,
+        description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
+    )
+
+
+class UpscaleOptions(UpscalerOptions):
+    """Which net enlarges a picture, and to what size.
+
+    The size is `scale` times the picture's, or, where one is given, a width, a height, a long side (pixels)
+    or a number of megapixels; proportions are always kept.
+    """
+
     scale: float | None = Field(
         default=None,
         ge=MIN_SCALE,
@@ -39,10 +49,6 @@ class UpscaleOptions(EngineOptions):
         default=None, ge=1, description="Enlarge so that the longer side has this many pixels."
     )
     megapixels: float | None = Field(default=None, gt=0, description="Enlarge to this many million pixels.")
-    self_ensemble: bool = Field(
-        default=False,
-        description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
-    )
 
     @model_validator(mode="after")
     def _one_size(self) -> "UpscaleOptions":
@@ -103,3 +109,20 @@ def _check(name: str, want: float, have: float, most: int, size: str) -> None:
             f"expected {have:g} to {most * have:g} for a picture of {size} "
             f"(1 to {MAX_SCALE} times its size), found {want:g}",
         )
+
+
+class EvaluateOptions(UpscalerOptions):
+    """What an upscaler is measured on, and by which metrics."""
+
+    data: Path = Field(description="Folder of pictures to reduce, restore and compare.")
+    scale: int = Field(
+        default=DEFAULT_SCALE, ge=2, le=MAX_SCALE, description="Reduce and restore so many times."
+    )
+    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
+    degradation: Literal["bicubic", "photo"] = Field(
+        default="bicubic",
+        description="How pictures are reduced: bicubic, or blurred, noisy and JPEG-compressed as well.",
+    )
+    save: Path | None = Field(
+        default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
+    )
