@@ -14,8 +14,9 @@ BLOCK = re.compile(r"(<!-- options: [^\n]*-->\n).*?(<!-- /options -->)", re.DOTA
 
 
 def choices(field: FieldInfo) -> str:
-    words = [a for a in (field.annotation, *get_args(field.annotation)) if get_origin(a) is Literal]
-    return "\\|".join(str(value) for value in get_args(words[0])) if words else ""
+    kinds = (field.annotation, *get_args(field.annotation))
+    words = [str(value) for a in kinds if get_origin(a) is Literal for value in get_args(a)]
+    return "\\|".join([*words, "PX"] if "off" in words else words)
 
 
 def table() -> str:
