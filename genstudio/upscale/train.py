@@ -22,6 +22,7 @@ from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
 from genstudio.training.loop import Losses, Recipe, Update, cosine
 from genstudio.upscale.compact import Compact, CompactConfig
+from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
 
 # Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a
@@ -33,7 +34,7 @@ MARGIN_PX = 3
 class FidelityRecipe(Recipe):
     """Everything that decides a run. Lengths in low-resolution pixels, progress as a share of the steps."""
 
-    net: CompactConfig | SRCNNConfig
+    net: CompactConfig | RRDBNetConfig | SRCNNConfig
     steps: int = 40_000
     batch_size: int = 16
     clip_norm: float = 0.5
@@ -125,7 +126,7 @@ def build(recipe: FidelityRecipe) -> nn.Module:
     """The recipe's net in its training form."""
     if isinstance(recipe.net, CompactConfig):
         return Compact(recipe.net, collapsible=True)
-    return SRCNN(recipe.net)
+    return SRCNN(recipe.net) if isinstance(recipe.net, SRCNNConfig) else RRDBNet(recipe.net)
 
 
 def warm_start(net: nn.Module, name: str) -> None:
@@ -182,6 +183,14 @@ def make_learner(recipe: FidelityRecipe, store: PictureStore | None) -> Fidelity
 
 
 compact_x4 = FidelityRecipe(name="upscale/compact-x4", net=CompactConfig(scale=4), steps=22_000)
+"""X4STORY
+
+    genstudio train upscale/compact-x4 --data PHOTOS
+
+Width and depth: 48 x 14 does 128 px in 14 ms of convolutions (bfloat16, 2 cores), as 64 x 8 and 32 x 28 do
+within 3 ms, with the most parameters in use. `CollapsibleConv` against plain convolutions that start near the
+identity, after 800 steps: 28.75 against 28.59 dB on the held-back photographs (n=12), for 20 % more time.
+"""
 
 compact_x2 = replace(
     compact_x4,
@@ -192,17 +201,28 @@ compact_x2 = replace(
     lr=7e-4,
     validate_every=1_000,
 )
+"""4,000 steps from compact-x4's body, 12 minutes on a busy 2-core CPU: Set5 37.45 dB (Y, n=5).
+
+    genstudio train upscale/compact-x2 --data PHOTOS
+"""
 
 srcnn_x4 = FidelityRecipe(
     name="upscale/srcnn-x4",
     net=SRCNNConfig(scale=4),
-    steps=6_000,
+    steps=16_000,
     batch_size=8,
     crop_px=24,
     validate_every=1_000,
 )
+"""SRCNNSTORY
 
-RECIPES = {r.name: r for r in (compact_x4, compact_x2, srcnn_x4)}
+    genstudio train upscale/srcnn-x4 --data PHOTOS
+"""
+
+rrdb_x4 = replace(compact_x4, name="upscale/rrdb-x4", net=RRDBNetConfig(scale=4), lr=2e-4, steps=200_000)
+"""Meant for a GPU; no weights of it ship yet."""
+
+RECIPES = {r.name: r for r in (compact_x4, compact_x2, srcnn_x4, rrdb_x4)}
 
 
 if __name__ == "__main__":
