@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import torch
 from PIL import Image
-from spandrel.architectures.ESRGAN import RRDBNet
+from spandrel.architectures.ESRGAN import ESRGAN
 from torch.utils.flop_counter import FlopCounterMode
 
 from genstudio import Upscale, community, weights
@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer = Path(folder) / "rrdb-23.pth"
         torch.manual_seed(0)
-        torch.save(RRDBNet(num_blocks=23).state_dict(), peer)
+        torch.save(ESRGAN(num_blocks=23).state_dict(), peer)
         models = {"compact-x4": "compact-x4", "srcnn-x4": "srcnn-x4", "RRDB 23 blocks (spandrel)": str(peer)}
         for precision in asked.precision:
             peak = matrix_rate(precision)
