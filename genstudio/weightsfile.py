@@ -82,19 +82,20 @@ def is_ours(path: Path) -> bool:
 
 
 def _header_length(path: Path, first: bytes, size: int) -> int:
+    length = int.from_bytes(first, "little")
+    if len(first) == 8 and 2 <= length <= min(_LARGEST_HEADER_BYTES, size - 8):
+        return length
+    # Only now, for a length may begin with the same bytes as a pickle or a zip.
     if first[:2] == b"PK" or first[:1] == b"\x80":
         raise WeightsError(
             f"{path}: expected safetensors weights, found a pickle, which could run code (nothing of it was "
             f"run); convert it to .safetensors where it was made"
         )
-    length = int.from_bytes(first, "little")
     if len(first) < 8 or not 2 <= length <= _LARGEST_HEADER_BYTES:
         raise WeightsError(
             f"{path}: expected safetensors weights, found something else; fetch or export it again"
         )
-    if 8 + length > size:
-        raise WeightsError(f"{path}: truncated within its header, found {size} bytes; fetch or copy it again")
-    return length
+    raise WeightsError(f"{path}: truncated within its header, found {size} bytes; fetch or copy it again")
 
 
 def _parse(path: Path, raw: bytes, data_bytes: int) -> tuple[Header, str, str]:

@@ -413,3 +413,13 @@ def test_writing_into_a_place_that_is_none_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="cannot be written"):
         weightsfile.write_atomically(tmp_path / "file" / "x", b"")
+
+
+@pytest.mark.parametrize("padding", range(0, 264, 8))
+def test_any_length_of_header_is_read(tmp_path: Path, padding: int) -> None:
+    """A header of 0x..80 bytes begins as a pickle does, and is none."""
+    path = tmp_path / "upscale" / "padded.safetensors"
+    path.parent.mkdir()
+    weights.save(path, {"w": torch.zeros(2)}, header(advice="x" * padding))
+    assert weights.read_header(path).advice == "x" * padding
+    assert weights.is_ours(path)
