@@ -1,34 +1,27 @@
-"""The shell: parses, calls, renders. stdout is for data, stderr for talk; nothing here computes.
+"""The commands: each parses, calls and renders; nothing here computes.
 
-Options come from the tasks' own models; errors are the library's, printed on one line.
+Options come from the tasks' own models. How a command begins and ends is `shell`'s.
 """
 
-import contextlib
 import difflib
 import importlib
-import io
 import json as jsonlib
-import logging
 import os
 import re
-import signal
 import sys
 import tempfile
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, Group, Parameter
 
-from genstudio import __version__, errors, weights
+from genstudio import __version__, shell, weights
 from genstudio.cards import card, register
-from genstudio.errors import StudioError, UsageError
-from genstudio.options import FileOptions, in_shell
+from genstudio.errors import UsageError
+from genstudio.options import FileOptions
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 from genstudio.upscale.options import EvaluateOptions, UpscaleOptions
@@ -37,17 +30,6 @@ from genstudio.weightsfile import write_atomically
 if TYPE_CHECKING:
     from genstudio.batch import Progress
     from genstudio.images import Picture
-
-BUG = 70  # the exit code of an error that nobody foresaw; EX_SOFTWARE of sysexits.h
-
-# Stands for a lone "-" while arguments are parsed, which would take it for an option. No file is called so.
-_STDIO = "\0"
-
-_table = [
-    line.strip("|").split("|", 1) for line in (errors.__doc__ or "").splitlines() if line.startswith("| ")
-]
-_codes = [f"{code.strip():>5}  {meaning.strip()}" for code, meaning in _table[1:]]
-_codes.append(f"{BUG:>5}  a bug in genstudio; GENSTUDIO_DEBUG=1 shows the traceback")
 
 
 def _default(value: Any) -> Any:
@@ -58,7 +40,7 @@ def _default(value: Any) -> Any:
 app = App(
     name="genstudio",
     help="An image studio: enlarge pictures, with weights that ship.",
-    help_epilogue="Exit codes:\n\n" + "\n".join(_codes),
+    help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
     help_format="plaintext",
     version=__version__,
     default_parameter=Parameter(negative=(), show_default=_default),
@@ -82,85 +64,7 @@ _UPSCALE, _FILE_DEFAULTS = UpscaleOptions(), FileOptions()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. `arguments` are sys.argv[1:] if not given."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Whatever the terminal's encoding is, and for file names that are no valid text.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    given = sys.argv[1:] if arguments is None else arguments
-    with warnings.catch_warnings(), _talk_on_stderr() as said, _sigterm_as_ctrl_c():
-        if not os.environ.get("GENSTUDIO_DEBUG"):
-            # What the readers of picture files think of a damaged tag is no line for the user.
-            warnings.simplefilter("ignore")
-            logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-        try:
-            app([_STDIO if argument == "-" else argument for argument in given])
-            sys.stdout.flush()
-        except CycloptsError as error:
-            error.verbose = False
-            return _complain(str(error).replace(_STDIO, "-"), UsageError.exit_code)
-        except StudioError as error:
-            if str(error) in said:  # a warning has turned out to be the reason
-                return error.exit_code
-            return _complain(in_shell(error), error.exit_code)
-        except KeyboardInterrupt:
-            return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
-        except (BrokenPipeError, SystemExit):
-            # The reader has gone, as `| head` does (rich answers that with SystemExit). What is left in the
-            # buffer must not fail again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return errors.OutputError.exit_code
-        except Exception as error:
-            if os.environ.get("GENSTUDIO_DEBUG"):
-                raise
-            what = f"{type(error).__name__}: {error}"
-            return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
-    return 0
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"genstudio: {' '.join(message.split())}", file=sys.stderr)
-    return code
-
-
-class _OneLine(logging.Handler):
-    """A line for each record; keeps what was said."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.add(record.getMessage())
-        # today's sys.stderr: bars may stand in for it
-        print(f"genstudio: {record.getMessage()}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _talk_on_stderr() -> Iterator[set[str]]:
-    """What the library has to say while it works goes to stderr, a line each; yields what was said so far."""
-    log, handler = logging.getLogger("genstudio"), _OneLine()
-    log.addHandler(handler)
-    try:
-        yield handler.said
-    finally:
-        log.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C: temporary files are removed on the way out."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # only there can it be set
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return shell.run(app, sys.argv[1:] if arguments is None else arguments)
 
 
 _evaluate = App(
@@ -187,13 +91,7 @@ def upscale(
 
     from genstudio.upscale.pipeline import Upscale
 
-    upscaler = Upscale.from_weights(
-        options.model,
-        device=options.device,
-        precision=options.precision,
-        tile=options.tile,
-        self_ensemble=options.self_ensemble,
-    )
+    upscaler = Upscale.from_options(options)
 
     def work(picture: "Picture", progress: "Progress") -> "Picture":
         return upscaler.restore(
@@ -216,7 +114,7 @@ def _in_and_out(paths: Sequence[str], json: bool) -> list[str]:
         raise UsageError(
             f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio upscale --help"
         )
-    names = ["-" if path == _STDIO else path for path in paths]
+    names = ["-" if path == shell.STDIO else path for path in paths]
     if names[-1] == "-" and json:
         raise UsageError("expected --json or a picture on standard output, found both; name a file as OUT")
     if names[-1] == "-" and sys.stdout.isatty():

@@ -200,13 +200,7 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
             save.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"--save: cannot make the folder {save} ({error.strerror})") from error
-    upscale = Upscale.from_weights(
-        options.model,
-        device=options.device,
-        precision=options.precision,
-        tile=options.tile,
-        self_ensemble=options.self_ensemble,
-    )
+    upscale = Upscale.from_options(options)
     restored: list[Pixels] = []
 
     def restore(small: Pixels) -> Pixels:

@@ -31,11 +31,11 @@ class FakeUpscale:
     seen: dict[str, Any]
 
     @classmethod
-    def from_weights(cls, model: str, **options: Any) -> "FakeUpscale":
-        cls.seen = {"model": model, **options}
-        if model == "broken":
+    def from_options(cls, options: UpscaleOptions) -> "FakeUpscale":
+        cls.seen = options.model_dump()
+        if options.model == "broken":
             raise WeightsError("broken.safetensors: tampered with")
-        if model == "buggy":
+        if options.model == "buggy":
             raise ZeroDivisionError("division\nby zero")
         return cls()
 

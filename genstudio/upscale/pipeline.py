@@ -13,7 +13,7 @@ from genstudio import tiling, weights
 from genstudio.errors import UsageError
 from genstudio.pipeline import AnyImage, Plan, Restorer
 from genstudio.tiling import Progress, Stop, Tile
-from genstudio.upscale.options import UpscaleOptions
+from genstudio.upscale.options import UpscaleOptions, UpscalerOptions
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +85,11 @@ class Upscale(Restorer):
         if self_ensemble:
             return cls({name: SelfEnsemble(engine) for name, engine in engines.items()}, tile=tile)
         return cls(engines, tile=tile)
+
+    @classmethod
+    def from_options(cls, options: UpscalerOptions) -> Self:
+        """An upscaler as the shell's options say. Raises as `from_weights` does."""
+        return cls.from_weights(**options.model_dump(include=set(UpscalerOptions.model_fields)))
 
     def __call__(
         self,

@@ -1,0 +1,117 @@
+"""How a command of the shell begins and ends: streams, signals, errors on one line with their exit codes.
+
+stdout is for data, stderr for talk.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+from cyclopts import App, CycloptsError
+
+from genstudio import errors
+from genstudio.errors import StudioError, UsageError
+from genstudio.options import in_shell
+
+BUG = 70  # the exit code of an error that nobody foresaw; EX_SOFTWARE of sysexits.h
+
+# Stands for a lone "-" while arguments are parsed, which would take it for an option. No file is called so.
+STDIO = "\0"
+
+
+def exit_codes() -> list[str]:
+    """The exit codes and what they mean, a line each."""
+    table = [
+        line.strip("|").split("|", 1) for line in (errors.__doc__ or "").splitlines() if line.startswith("| ")
+    ]
+    rows = [*table[1:], (str(BUG), "a bug in genstudio; GENSTUDIO_DEBUG=1 shows the traceback")]
+    return [f"{code.strip():>5}  {meaning.strip()}" for code, meaning in rows]
+
+
+def run(app: App, arguments: Sequence[str]) -> int:
+    """Run one command of `app`; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Whatever the terminal's encoding is, and for file names that are no valid text.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    with warnings.catch_warnings(), _talk_on_stderr() as said, _sigterm_as_ctrl_c():
+        if not os.environ.get("GENSTUDIO_DEBUG"):
+            # What the readers of picture files think of a damaged tag is no line for the user.
+            warnings.simplefilter("ignore")
+            logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+        try:
+            app([STDIO if argument == "-" else argument for argument in arguments])
+            sys.stdout.flush()
+        except CycloptsError as error:
+            error.verbose = False
+            return _complain(str(error).replace(STDIO, "-"), UsageError.exit_code)
+        except StudioError as error:
+            if str(error) in said:  # a warning has turned out to be the reason
+                return error.exit_code
+            return _complain(in_shell(error), error.exit_code)
+        except KeyboardInterrupt:
+            return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
+        except (BrokenPipeError, SystemExit):
+            # The reader has gone, as `| head` does (rich answers that with SystemExit). What is left in the
+            # buffer must not fail again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return errors.OutputError.exit_code
+        except Exception as error:
+            if os.environ.get("GENSTUDIO_DEBUG"):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"genstudio: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+class _OneLine(logging.Handler):
+    """A line for each record; keeps what was said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.add(record.getMessage())
+        # today's sys.stderr: bars may stand in for it
+        print(f"genstudio: {record.getMessage()}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _talk_on_stderr() -> Iterator[set[str]]:
+    """What the library has to say while it works goes to stderr, a line each; yields what was said so far."""
+    log, handler = logging.getLogger("genstudio"), _OneLine()
+    log.addHandler(handler)
+    try:
+        yield handler.said
+    finally:
+        log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C: temporary files are removed on the way out."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can it be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
