@@ -136,7 +136,7 @@ def warm_start(net: nn.Module, name: str) -> None:
     own = net.state_dict()
     for key, value in state.items():
         # A shipped net has one kernel where its training form has several: it becomes the direct one.
-        direct = key.replace(".weight", ".direct.weight")
+        direct = key.replace(".weight", ".direct")
         if direct in own:
             index = int(key.split(".")[1])
             merged: Tensor = net.body[index].kernel() - own[direct]  # type: ignore[index, union-attr]
