@@ -5,7 +5,7 @@
         x - local mean -> conv, activation -> depth x (conv, activation) -> conv -> pixel shuffle
 
 Two decisions keep colours exact by construction, not by luck of training: the net sees the picture minus
-its 5x5 local mean, and every layer answers zero with zero, biases and all (`activate`). So a flat area of any
+its 5x5 local mean, and every layer answers zero with zero (`activated`). So a flat area of any
 colour gives a residual of exactly zero: white stays white, and f(x + c) = f(x) + c.
 
 In training every body convolution may be a `CollapsibleConv` (Bhardwaj et al. 2022, SESR; Ding et al. 2021,
@@ -14,6 +14,7 @@ costs almost nothing; `merged()` gives the plain net that ships.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,9 +60,9 @@ class Compact(nn.Module):
         x = x.float()
         padded = F.pad(x, (LOCAL_MEAN_PX // 2,) * 4, mode="replicate")
         detail = x - F.avg_pool2d(padded, LOCAL_MEAN_PX, stride=1)
-        h = activate(self.head(detail.to(self.head.weight.dtype)), self.head.bias)
+        h = activated(self.head, detail.to(self.head.weight.dtype))
         for conv in self.body:
-            h = activate(conv(h), conv.bias)
+            h = activated(conv, h)
         residual = F.pixel_shuffle(self.tail(h), self.scale).float()
         return F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
 
@@ -86,11 +87,10 @@ def conv3x3(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:
     return conv
 
 
-def activate(x: Tensor, bias: Tensor) -> Tensor:
-    """Leaky ReLU of a convolution's result, minus its answer to nothing: what a bias gives a net, without its
-    offset."""
-    nothing = bias.to(x.dtype)[:, None, None]
-    return F.leaky_relu(x, 0.1) - F.leaky_relu(nothing, 0.1)
+def activated(conv: Any, x: Tensor) -> Tensor:
+    """Leaky ReLU of a convolution, minus its answer to nothing: what biases give a net, without their offset."""
+    nothing = conv.bias.to(x.dtype)[:, None, None]
+    return F.leaky_relu(conv(x), 0.1) - F.leaky_relu(nothing, 0.1)
 
 
 class CollapsibleConv(nn.Module):
