@@ -88,7 +88,7 @@ def conv3x3(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:
 
 
 def activated(conv: Any, x: Tensor) -> Tensor:
-    """Leaky ReLU of a convolution, minus its answer to nothing: what biases give a net, without their offset."""
+    """Leaky ReLU of a convolution minus its answer to nothing: what a bias gives, without its offset."""
     nothing = conv.bias.to(x.dtype)[:, None, None]
     return F.leaky_relu(conv(x), 0.1) - F.leaky_relu(nothing, 0.1)
 
