@@ -21,6 +21,7 @@ from genstudio import metrics, weights
 from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
 from genstudio.training.loop import Losses, Recipe, Update, cosine
+from genstudio.training.optimizer import muon
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
@@ -39,7 +40,7 @@ class FidelityRecipe(Recipe):
     batch_size: int = 16
     clip_norm: float = 0.5
     crop_px: int = 48
-    lr: float = 1e-3
+    lr: float = 5e-3
     warmup: float = 0.01
     mse_after: float = 0.85
     warm_start: str | None = None
@@ -62,7 +63,7 @@ class FidelityLearner:
         if recipe.warm_start:
             warm_start(self.net, recipe.warm_start)
         self.net.to(memory_format=torch.channels_last)
-        self.optimizer: Any = torch.optim.Adam(self.net.parameters(), recipe.lr, betas=(0.9, 0.99))
+        self.optimizer: Any = muon(self.net, recipe.lr)
         self.schedule = cosine(recipe.lr, recipe.warmup)
         self.wrapped = self.net
         self.device = torch.device("cpu")
@@ -119,13 +120,12 @@ class FidelityLearner:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def export(self, net: nn.Module) -> nn.Module:
-        return net.merged() if isinstance(net, Compact) else net
+        return net
 
 
 def build(recipe: FidelityRecipe) -> nn.Module:
-    """The recipe's net in its training form."""
     if isinstance(recipe.net, CompactConfig):
-        return Compact(recipe.net, collapsible=True)
+        return Compact(recipe.net)
     return SRCNN(recipe.net) if isinstance(recipe.net, SRCNNConfig) else RRDBNet(recipe.net)
 
 
@@ -134,16 +134,8 @@ def warm_start(net: nn.Module, name: str) -> None:
     afresh."""
     _, state = weights.load(name, "upscale")
     own = net.state_dict()
-    for key, value in state.items():
-        # A shipped net has one kernel where its training form has several: it becomes the direct one.
-        direct = key.replace(".weight", ".direct")
-        if direct in own:
-            index = int(key.split(".")[1])
-            merged: Tensor = net.body[index].kernel() - own[direct]  # type: ignore[index, union-attr]
-            own[direct] = value.float() - merged.detach()
-        elif key in own and own[key].shape == value.shape:
-            own[key] = value.float()
-    net.load_state_dict(own)
+    fitting = {key: value.float() for key, value in state.items() if value.shape == own[key].shape}
+    net.load_state_dict(own | fitting)
 
 
 def validation_pair(picture: np.ndarray[Any, Any], scale: int, most_px: int) -> tuple[Tensor, Tensor]:
