@@ -56,6 +56,9 @@ class Header(BaseModel):
     seed: int
     metrics: list[Metric]
     code_version: str
+    # The name of weights of the same net, of which these are a variant: what the two have between them is of
+    # use.
+    counterpart: str | None = None
 
 
 def read_header(path: Path) -> Header:

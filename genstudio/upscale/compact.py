@@ -53,11 +53,10 @@ class Compact(nn.Module):
         padded = F.pad(x, (LOCAL_MEAN_PX // 2,) * 4, mode="replicate")
         detail = x - F.avg_pool2d(padded, LOCAL_MEAN_PX, stride=1)
         h = activated(self.head, detail.to(self.head.weight.dtype))
-        seen = []
+        seen: list[Tensor] = []
         for k, conv in enumerate(self.body):
             h = activated(conv, h)
-            if k in self.taps:
-                seen.append(h)
+            seen += [h] * self.taps.count(k)
         residual = F.pixel_shuffle(self.tail(torch.cat((*seen, h), 1)), self.scale).float()
         return F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
 

@@ -25,6 +25,13 @@ class UpscalerOptions(EngineOptions):
         default=False,
         description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
     )
+    denoise_strength: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Of a photo model: 1 (its default) takes away noise and JPEG blocks, 0 keeps them as a "
+        "fidelity model does; between them all degrees.",
+    )
 
 
 class UpscaleOptions(UpscalerOptions):

@@ -11,12 +11,14 @@ import numpy as np
 
 from genstudio import tiling, weights
 from genstudio.errors import UsageError
+from genstudio.options import OptionError
 from genstudio.pipeline import AnyImage, Plan, Restorer
 from genstudio.tiling import Progress, Stop, Tile
 from genstudio.upscale.options import UpscaleOptions, UpscalerOptions
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from genstudio.engine import Engine
 
@@ -59,6 +61,7 @@ class Upscale(Restorer):
         precision: str = "auto",
         tile: Tile = "auto",
         self_ensemble: bool = False,
+        denoise_strength: float | None = None,
     ) -> Self:
         """An upscaler with weights.
 
@@ -70,9 +73,10 @@ class Upscale(Restorer):
                 are done in float32, for their steps are finer than half precision's.
             tile: as for the class.
             self_ensemble: mean over the 8 flips and turns; 8 times the work.
+            denoise_strength: 0..1, for a photo model; see `soften`.
 
         Raises:
-            UsageError: an unknown model, device or precision.
+            UsageError: an unknown model, device or precision; a `denoise_strength` for another model.
             WeightsError: a file that is missing, damaged or refused.
             DeviceError: a device this machine lacks.
         """
@@ -81,7 +85,8 @@ class Upscale(Restorer):
 
         on = devices.pick(device)
         family = [_bare(w.name) for w in weights.installed("upscale") if _family(w.name) == str(model)]
-        engines = {Path(name).name: _engine(name, on, precision) for name in family or [str(model)]}
+        names = family or [str(model)]
+        engines = {Path(name).name: _engine(name, on, precision, denoise_strength) for name in names}
         if self_ensemble:
             return cls({name: SelfEnsemble(engine) for name, engine in engines.items()}, tile=tile)
         return cls(engines, tile=tile)
@@ -179,7 +184,23 @@ def _family(name: str) -> str:
     return stem if scale.isdecimal() else ""
 
 
-def _engine(name: str, device: "torch.device", precision: str) -> "Engine":
+def soften(net: "nn.Module", header: weights.Header, strength: float) -> None:
+    """Blend a photo model's weights with those of its counterpart, the net it was before it learned to remove
+    noise: 0 is the counterpart, 1 the model itself (Wang et al. 2019, "Deep Network Interpolation").
+
+    Raises:
+        OptionError (a UsageError): the model has no counterpart.
+    """
+    if header.counterpart is None:
+        raise OptionError(
+            "denoise_strength", f"expected a photo model, found one of {header.recipe}; leave it out"
+        )
+    _, before = weights.load_net(header.counterpart, header.task)
+    blended = {key: before.state_dict()[key].lerp(value, strength) for key, value in net.state_dict().items()}
+    net.load_state_dict(blended)
+
+
+def _engine(name: str, device: "torch.device", precision: str, denoise_strength: float | None) -> "Engine":
     """A net of ours, by name or file, or one of the community's, by file."""
     import torch
 
@@ -190,15 +211,21 @@ def _engine(name: str, device: "torch.device", precision: str) -> "Engine":
     if path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path)):
         from genstudio import community
 
+        if denoise_strength is not None:
+            raise OptionError(
+                "denoise_strength", f"expected a photo model of ours, found {path}; leave it out"
+            )
         return community.load(path, device=device, precision=precision)
     header, net = weights.load_net(name, "upscale")
+    if denoise_strength is not None:
+        soften(net, header, denoise_strength)
     dtype = devices.precision(precision, device)
     overlap_px: Any = net.overlap_px  # an int, which torch's types cannot say
     return TorchEngine(
         net,
         scale=header.scale,
         overlap_px=overlap_px,
-        name=str(weights.find(name, "upscale")[0]),
+        name=name,
         device=device,
         dtype=dtype,
         deep_dtype=torch.float32 if precision == "auto" else dtype,
