@@ -20,6 +20,7 @@ from cyclopts import App, Group, Parameter
 
 from genstudio import __version__, shell, weights
 from genstudio.cards import card, register
+from genstudio.denoise.options import DenoiseOptions
 from genstudio.errors import UsageError
 from genstudio.options import FileOptions
 from genstudio.tasks import TASKS
@@ -39,7 +40,7 @@ def _default(value: Any) -> Any:
 
 app = App(
     name="genstudio",
-    help="An image studio: enlarge pictures, with weights that ship.",
+    help="An image studio: enlarge pictures and take out noise, with weights that ship.",
     help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
     help_format="plaintext",
     version=__version__,
@@ -59,7 +60,7 @@ _IN_AND_OUT = (
     "IN: a file, several, a folder, or - for standard input. "
     "OUT: a file, a folder (several pictures need one; end a new one with /), or - for standard output."
 )
-_UPSCALE, _FILE_DEFAULTS = UpscaleOptions(), FileOptions()
+_UPSCALE, _DENOISE, _FILE_DEFAULTS = UpscaleOptions(), DenoiseOptions(), FileOptions()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,22 +85,43 @@ def upscale(
     json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Enlarge pictures, 1 to 16 times."""
+    _restore("upscale", paths, options, files, json)
+
+
+@app.command(usage="Usage: genstudio denoise IN... OUT [OPTIONS]")
+def denoise(
+    *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
+    options: Annotated[DenoiseOptions, _TASK] = _DENOISE,
+    files: Annotated[FileOptions, _FILES] = _FILE_DEFAULTS,
+    json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Take the noise out of pictures."""
+    _restore("denoise", paths, options, files, json)
+
+
+def _restore(
+    task: str,
+    paths: Sequence[str],
+    options: UpscaleOptions | DenoiseOptions,
+    files: FileOptions,
+    json: bool,
+) -> None:
+    """Every picture of IN through a task, to OUT."""
     from genstudio import batch, console
 
-    *inputs, output = _in_and_out(paths, json)
+    *inputs, output = _in_and_out(task, paths, json)
     the_plan = batch.plan(inputs, output, files, options.name_fields())
-
-    from genstudio.upscale.pipeline import Upscale
-
-    upscaler = Upscale.from_options(options)
+    module, _, name = TASKS[task].pipeline.partition(":")
+    restorer = getattr(importlib.import_module(module), name).from_options(options)
 
     def work(picture: "Picture", progress: "Progress") -> "Picture":
-        return upscaler.restore(
-            picture, lambda width, height: upscaler.plan(width, height, options), progress
+        done: Picture = restorer.restore(
+            picture, lambda width, height: restorer.plan(width, height, options), progress
         )
+        return done
 
     def facts(picture: "Picture") -> dict[str, Any]:
-        of_this = upscaler.facts(picture.width, picture.height, picture.dtype, options)
+        of_this = restorer.facts(picture.width, picture.height, picture.dtype, options)
         return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
 
     steps = partial(
@@ -108,11 +130,11 @@ def upscale(
     console.run(steps, the_plan, json)
 
 
-def _in_and_out(paths: Sequence[str], json: bool) -> list[str]:
+def _in_and_out(task: str, paths: Sequence[str], json: bool) -> list[str]:
     """The paths with - where it was meant; refuses what a terminal or a pipe cannot do."""
     if len(paths) < 2:
         raise UsageError(
-            f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio upscale --help"
+            f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio {task} --help"
         )
     names = ["-" if path == shell.STDIO else path for path in paths]
     if names[-1] == "-" and json:

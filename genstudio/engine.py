@@ -8,20 +8,18 @@ import copy
 import functools
 import logging
 import math
-import weakref
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from genstudio.errors import WeightsError
+from genstudio.peakbytes import PeakBytes
 
 log = logging.getLogger("genstudio")
 
 TYPE_MAX = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-
 
 Tiles = Literal["freely", "avoid", "never"]
 
@@ -139,7 +137,7 @@ class TorchEngine:
         side = max(32, self._minimum, self._side_multiple)
         tiles = np.zeros((1, side, side, 3), np.uint8)
         self._net_in(self._deep_dtype)
-        with _PeakBytes() as peak:
+        with PeakBytes() as peak:
             # A float picture is the dearest kind, so the figure holds for all.
             self._forward(tiles.astype(np.float32), self._deep_dtype)
         return float(1.5 * peak.peak / side**2)
@@ -275,35 +273,3 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     """CUDA has a type for it; the processor's and Apple's allocators only say it in words."""
     words = ("out of memory", "not enough memory", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)
-
-
-class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows every tensor made inside the block: `peak` is the most bytes alive at once."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = 0
-        self._alive = 0
-        self._seen: set[int] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(tensor, Tensor):
-                self._follow(tensor.untyped_storage())
-        return out
-
-    def _follow(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        self._alive += size
-        self.peak = max(self.peak, self._alive)
-        weakref.finalize(storage, self._forget, key, size)
-
-    def _forget(self, key: int, size: int) -> None:
-        self._seen.discard(key)
-        self._alive -= size

@@ -1,23 +1,31 @@
 """Distances as people see them, on features of nets that were trained on ImageNet.
 
-LPIPS (Zhang et al. 2018): the package `lpips` brings its calibrated linear layers; the AlexNet below them,
-which is torchvision's, is looked for in $GENSTUDIO_WEIGHTS, in torch's own cache, and else downloaded and
-verified.
+LPIPS (Zhang et al. 2018) measures results: the package `lpips` brings its calibrated linear layers, above
+an AlexNet. `PerceptualLoss` (Johnson et al. 2016) trains nets, on VGG-16. AlexNet and VGG are torchvision's,
+looked for in $GENSTUDIO_WEIGHTS, in torch's own cache, and else downloaded and verified.
 """
 
 import os
 import urllib.error
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genstudio.errors import WeightsError
+from genstudio.errors import UsageError, WeightsError
 
 # Where torchvision's weights lie; the name's last part is the beginning of the file's sha256.
-URLS = {"alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"}
+URLS = {
+    "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+}
+# Widths of VGG-16's convolutions, by block; each is followed by a ReLU, each block by a pooling.
+VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def backbone(name: str) -> Mapping[str, Tensor]:
@@ -76,3 +84,80 @@ class LPIPS(nn.Module):
         """The distance for each of N pairs of pictures (N, 3, H, W) in 0..1, at least 31 px a side."""
         distance: Tensor = self.metric(a.float(), b.float(), normalize=True)
         return distance.flatten()
+
+
+class VGGFeatures(nn.Module):
+    """VGG-16 (Simonyan and Zisserman 2015), frozen, as far as the deepest layer asked for.
+
+    Args:
+        layers: some of conv1_1, conv1_2, conv2_1, ..., conv5_3.
+
+    Raises:
+        UsageError: a layer VGG-16 does not have.
+        WeightsError: see `backbone`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, layers: Collection[str]) -> None:
+        super().__init__()
+        numbers = {f"conv{b}_{c}": (b, c) for b, row in enumerate(VGG16, 1) for c in range(1, len(row) + 1)}
+        unknown = set(layers) - set(numbers)
+        if unknown or not layers:
+            found = ", ".join(sorted(unknown)) or "none"
+            raise UsageError(f"expected layers of VGG-16, {', '.join(numbers)}, found {found}")
+        self.layers = frozenset(layers)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
+        self.convs = nn.ModuleDict()
+        state = backbone("vgg16")
+        index, inputs = 0, 3  # as torchvision counts: convolutions, ReLUs and poolings
+        for name, (block, number) in numbers.items():
+            width = VGG16[block - 1][number - 1]
+            conv = nn.Conv2d(inputs, width, 3, padding=1)
+            conv.load_state_dict({part: state[f"features.{index}.{part}"] for part in ("weight", "bias")})
+            self.convs[name] = conv
+            if self.layers <= set(self.convs):
+                break
+            index += 2 if number < len(VGG16[block - 1]) else 3
+            inputs = width
+        self.requires_grad_(False)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        """Each layer's output before its ReLU, for pictures (N, 3, H, W) in 0..1, at least 16 px a side."""
+        h = ((picture - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        found = {}
+        for name, conv in self.convs.items():
+            if name.endswith("_1") and name != "conv1_1":
+                h = F.max_pool2d(h, 2)
+            out = conv(h)
+            if name in self.layers:
+                found[name] = out
+            h = F.relu(out)
+        return found
+
+
+class PerceptualLoss(nn.Module):
+    """How far pictures are from others in VGG-16's features before activation, as ESRGAN has it.
+
+    Args:
+        weights: a layer's name -> the weight of the mean absolute difference there.
+
+    Raises:
+        UsageError, WeightsError: see `VGGFeatures`.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        super().__init__()
+        self.weights = dict(weights)
+        self.features = VGGFeatures(self.weights)
+
+    def forward(self, restored: Tensor, original: Tensor) -> Tensor:
+        """The loss, float32, of (N, 3, H, W) in 0..1; gradients reach `restored` alone."""
+        with torch.no_grad():
+            wanted = self.features(original)
+        found = self.features(restored)
+        losses = [w * F.l1_loss(found[k].float(), wanted[k].float()) for k, w in self.weights.items()]
+        return torch.stack(losses).sum()

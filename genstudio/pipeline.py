@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -37,12 +37,35 @@ STRIP_ROWS = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """How a picture of some size is to be done: engines one after the other, then resized to the end size."""
+    """How a picture of some size is to be done: engines one after the other, then resized to the end size.
+
+    Attributes:
+        keeps_alpha: alpha stays as it is, and so do colours nobody sees; sizes must not change then.
+        look: the plan that the picture's colours (H, W, 1 or 3) and its alpha (H, W) call for, where they
+            must be seen first; of an animation the first frame's. This plan, until then, says which engines
+            those will be like.
+        notes: what a person should know of it; added to the result's.
+    """
 
     engines: tuple["Engine", ...]
     models: tuple[str, ...]
     width: int
     height: int
+    keeps_alpha: bool = False
+    look: Callable[[np.ndarray, np.ndarray | None], "Plan"] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """How a picture is done: sizes in pixels, the models in their order, tile side in input pixels."""
+
+    width: int
+    height: int
+    models: tuple[str, ...]
+    tile_px: int
+    device: str
+    precision: str
 
 
 class Restorer:
@@ -50,6 +73,17 @@ class Restorer:
 
     def __init__(self, *, tile: Tile = "auto") -> None:
         self.tile = tile
+
+    def plan(self, width: int, height: int, options: Any) -> Plan:
+        """How a picture of this size is done as the task's `options` ask. Raises UsageError."""
+        raise NotImplementedError
+
+    def facts(self, width: int, height: int, depth: np.dtype[Any], options: Any) -> Facts:
+        """How a picture of this size and number type is done, known before it is. Raises UsageError."""
+        plan = self.plan(width, height, options)
+        first = plan.engines[0]
+        tile_px = tiling.tile_size(first, height, width, self.tile)
+        return Facts(plan.width, plan.height, plan.models, tile_px, first.device, first.precision(depth))
 
     def restore(
         self,
@@ -104,6 +138,8 @@ class Restorer:
         stop: Stop | None,
     ) -> images.Picture:
         todo = plan(picture.width, picture.height)
+        if todo.look is not None:
+            todo = todo.look(*_parts(next(iter(picture.frames))))
         number = len(picture.animation.durations_ms) if picture.animation else 1
 
         def frames() -> Iterator[np.ndarray]:
@@ -113,7 +149,8 @@ class Restorer:
 
         # A still picture is done at once, and can be looked at twice.
         done = _Again(frames) if picture.animation else tuple(frames())
-        return dataclasses.replace(picture, width=todo.width, height=todo.height, frames=done)
+        notes = (*picture.notes, *todo.notes)
+        return dataclasses.replace(picture, width=todo.width, height=todo.height, frames=done, notes=notes)
 
     def _tensor(
         self,
@@ -149,17 +186,25 @@ class Restorer:
     ) -> np.ndarray:
         """(H, W, C) of uint8, uint16 or float32 -> (H', W', C) of the same."""
         height, width, channels = array.shape
+        colour, alpha = _parts(array)
         todo = plan(width, height)
+        if todo.look is not None:
+            todo = todo.look(colour, alpha)
         result = np.empty((todo.height, todo.width, channels), array.dtype)
-        colours = channels if channels in (1, 3) else channels - 1
-        done = 1 if _is_grey(array[..., :colours]) else colours  # of equal channels, one for all
-        colour, into = array[..., :done], result[..., :done]
-        alpha = array[..., -1] if colours < channels else None
+        colours = channels if alpha is None else channels - 1
+        done = colour.shape[2]
+        into = result[..., :done]
         if alpha is None or alpha.min() == alpha.max():
             (report,) = self._reports(progress, todo, width, height, 1)
             self._chain(todo.engines, colour, into, report, stop)
             if alpha is not None:
                 result[..., -1] = alpha[0, 0]
+        elif todo.keeps_alpha:
+            (report,) = self._reports(progress, todo, width, height, 1)
+            self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)
+            hidden = alpha < transparency.TRUSTED_ALPHA * transparency.opaque(alpha.dtype)
+            into[hidden] = colour[hidden]
+            result[..., -1] = alpha
         else:
             report, second = self._reports(progress, todo, width, height, 2)
             self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)
@@ -224,6 +269,14 @@ class _Again:
 def _of_many(progress: Progress, index: int, number: int) -> Progress:
     """Progress over `number` pictures of one size, of which this is the one at `index`."""
     return lambda done, total: progress(index * total + done, number * total)
+
+
+def _parts(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(H, W, 1..4) as its colours, one channel of them where all are equal, and its alpha (H, W) if any."""
+    channels = array.shape[2]
+    colours = channels if channels in (1, 3) else channels - 1
+    colour, alpha = array[..., :colours], array[..., -1] if colours < channels else None
+    return (colour[..., :1] if _is_grey(colour) else colour), alpha
 
 
 def _is_grey(colour: np.ndarray) -> bool:

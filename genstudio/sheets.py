@@ -1,6 +1,7 @@
 """Contact sheets: the same detail of a picture by several methods, side by side, so that people can judge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +9,57 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
+from genstudio.errors import OutputError
+from genstudio.images.atomic import as_output_error
+
 Pixels = npt.NDArray[np.uint8]
 CAPTION_PX = 20
 GAP_PX = 4
 STRIDE_PX = 4
 SIDE_PX = 192  # a detail large enough to judge, small enough for four in a row
+
+
+class Album:
+    """Restored pictures in a folder: each as NAME.png when it comes, at the end their sheet as sheet.png.
+
+    Args:
+        folder: made if missing.
+
+    Raises:
+        OutputError: the folder cannot be made, or a file not be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._captions: Sequence[str] = ()
+        self._rows: list[list[Pixels]] = []  # details alone, so that no picture is held
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--save: cannot make the folder {folder} ({error.strerror})") from error
+
+    def add(self, name: str, damaged: Pixels, restored: Mapping[str, Pixels], original: Pixels) -> None:
+        """One picture by each method, of which the first one's is saved; `damaged` may be smaller."""
+        method, *others = restored
+        self._save(Image.fromarray(restored[method]), name)
+        if min(original.shape[:2]) < SIDE_PX:  # too small for a detail
+            return
+        detail = busiest(original, SIDE_PX)
+        factor = original.shape[0] // damaged.shape[0]
+        y, x = (np.arange(side.start, side.stop) // factor for side in detail)
+        pictures = [*(restored[other] for other in others), restored[method], original]
+        self._rows.append([damaged[y[:, None], x], *(picture[detail].copy() for picture in pictures)])
+        self._captions = ("input", *others, method, "original")
+
+    def finish(self) -> None:
+        """Write the sheet, if any picture was large enough for a detail."""
+        if self._rows:
+            self._save(sheet(self._rows, self._captions), "sheet")
+
+    def _save(self, image: Image.Image, name: str) -> None:
+        path = self.folder / f"{name}.png"
+        with as_output_error(str(path)):
+            image.save(path)
 
 
 def sheet(rows: Sequence[Sequence[Pixels]], captions: Sequence[str]) -> Image.Image:

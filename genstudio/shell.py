@@ -3,6 +3,7 @@
 stdout is for data, stderr for talk.
 """
 
+import _thread
 import contextlib
 import io
 import logging
@@ -41,14 +42,15 @@ def run(app: App, arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Whatever the terminal's encoding is, and for file names that are no valid text.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    with warnings.catch_warnings(), _talk_on_stderr() as said, _sigterm_as_ctrl_c():
+    with warnings.catch_warnings(), _talk_on_stderr() as said:
         if not os.environ.get("GENSTUDIO_DEBUG"):
             # What the readers of picture files think of a damaged tag is no line for the user.
             warnings.simplefilter("ignore")
             logging.getLogger("tifffile").setLevel(logging.CRITICAL)
         try:
-            app([STDIO if argument == "-" else argument for argument in arguments])
-            sys.stdout.flush()
+            with _stop_signals():
+                app([STDIO if argument == "-" else argument for argument in arguments])
+                sys.stdout.flush()
         except CycloptsError as error:
             error.verbose = False
             return _complain(str(error).replace(STDIO, "-"), UsageError.exit_code)
@@ -101,17 +103,47 @@ def _talk_on_stderr() -> Iterator[set[str]]:
 
 
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C: temporary files are removed on the way out."""
+def _stop_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM both raise KeyboardInterrupt: temporary files are removed on the way out.
+
+    So it ends as well where code that was interrupted made another error of it.
+    """
+    asked = False
+    again: threading.Timer | None = None
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        nonlocal asked, again
+        asked = True
+        if not _is_importing(frame):
+            raise KeyboardInterrupt
+        # Interrupted while it loads, torch would abort the process, and others complain of a missing part.
+        again = threading.Timer(0.05, _thread.interrupt_main, [number])
+        again.start()
 
-    if threading.current_thread() is not threading.main_thread():  # only there can it be set
+    if threading.current_thread() is not threading.main_thread():  # only there can they be set
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {}
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:  # a script's background job ignores Ctrl-C
+                before[number] = signal.signal(number, stop)
         yield
+    except BaseException as error:
+        if asked:
+            raise KeyboardInterrupt from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if again is not None:
+            again.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether the command at work in this frame is within an import, or other code run as a module."""
+    while frame is not None and frame.f_code is not run.__code__:
+        if frame.f_code.co_name == "<module>":
+            return True
+        frame = frame.f_back
+    return False

@@ -20,4 +20,10 @@ TASKS = {
         options="genstudio.upscale.options:UpscaleOptions",
         recipes="genstudio.upscale.train:RECIPES",
     ),
+    "denoise": Task(
+        summary="Take the noise out of pictures.",
+        pipeline="genstudio.denoise.pipeline:Denoise",
+        options="genstudio.denoise.options:DenoiseOptions",
+        recipes="genstudio.denoise.train:RECIPES",
+    ),
 }

@@ -10,6 +10,8 @@ from genstudio.tasks import TASKS
 
 SMALL = {
     "compact": {"width": 8, "depth": 3},
+    "dae": {"width": 8, "blocks": 1},
+    "dae-plain": {"width": 8, "code": 6},
     "rrdbnet": {"width": 8, "growth": 4, "blocks": 1},
     "srcnn": {"channels": (8, 4)},
 }

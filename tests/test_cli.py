@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ def test_the_module_runs_as_the_command_does() -> None:
         ("upscale a.png o.png --model broken", 5, "tampered"),
         ("upscale a.png o.png --model buggy", 70, "ZeroDivisionError: division by zero; this is a bug"),
         ("models compact-x5", 2, "no model called 'compact-x5'"),
-        ("models --task dance", 2, "expected a task (upscale), found 'dance'"),
+        ("models --task dance", 2, "expected a task (upscale, denoise), found 'dance'"),
         ("train dance/tango --data .", 2, "expected a recipe TASK/NAME"),
         ("train upscale/x --data . --set lr", 2, "--set: expected key.path=value, found 'lr'"),
         ("train upscale/x", 2, "--data"),
@@ -318,9 +319,15 @@ def test_a_stop_leaves_nothing_half_written(
     monkeypatch.chdir(tmp_path)
     save("a.png")
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); import test_cli as t\n"
+        "import signal, sys, time; sys.path.insert(0, sys.argv[1]); import test_cli as t\n"
+        # Tests that a script runs in the background have been told to ignore it, and their children too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         + _FAKE
-        + "\ndef frames():\n    print('at work', flush=True); time.sleep(30); yield\n"
+        # Short naps: a signal that comes just before one is seen after it.
+        + "\ndef frames():\n"
+        "    print('at work', flush=True)\n"
+        "    for _ in range(600): time.sleep(0.05)\n"
+        "    yield\n"
         "t.FakeUpscale.restore = lambda self, picture, plan, progress: t.replace(picture, frames=frames())\n"
         "sys.exit(t.main(['upscale', 'a.png', 'o.png']))"
     )
@@ -334,6 +341,68 @@ def test_a_stop_leaves_nothing_half_written(
         assert process.wait(20) == 130
     assert err == b"genstudio: stopped; nothing half-written\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a program in the foreground has it, whatever these tests run in."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ImportError, SystemError, WeightsError])
+def test_a_stop_is_a_stop_whatever_becomes_of_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, number: int, error: type[BaseException]
+) -> None:
+    def interrupted(options: UpscaleOptions) -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise error("numpy: something is missing") from None
+
+    monkeypatch.setattr(FakeUpscale, "from_options", interrupted)
+    before = signal.getsignal(number)
+    code, out, err = run("upscale", save("a.png"), "o.png")
+    assert (code, out, err) == (130, "", "genstudio: stopped; nothing half-written\n")
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("ending", ["whole = True", "raise ImportError('a part is missing')"])
+def test_no_import_is_cut_in_half(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    (tmp_path / "library_of_a_test.py").write_text(
+        f"import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(0.2)\n{ending}"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = []
+
+    def imports(options: UpscaleOptions) -> None:
+        import library_of_a_test  # type: ignore[import-not-found]
+
+        seen.append(library_of_a_test.whole)
+        for _ in range(100):
+            time.sleep(0.05)
+
+    monkeypatch.setattr(FakeUpscale, "from_options", imports)
+    code, _, err = run("upscale", save("a.png"), "o.png")
+    assert (code, err) == (130, "genstudio: stopped; nothing half-written\n")
+    assert seen == ([True] if "whole" in ending else [])
+    sys.modules.pop("library_of_a_test", None)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_that_is_to_be_ignored_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    made = FakeUpscale()
+    monkeypatch.setattr(
+        FakeUpscale, "from_options", lambda options: signal.raise_signal(signal.SIGINT) or made
+    )
+    assert run("upscale", save("a.png"), "o.png")[0] == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe shows differently there")

@@ -5,13 +5,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
-from genstudio import evaluate
+from genstudio import evaluate, weights
 from genstudio.cli import main
-from genstudio.errors import InputError, UsageError, WeightsError
+from genstudio.errors import InputError, OutputError, UsageError, WeightsError
+from genstudio.evaluate.comparison import (
+    Judge,
+    Pixels,
+    Trial,
+    as_json,
+    as_metrics,
+    as_table,
+    compare,
+    finite,
+)
+from genstudio.evaluate.upscale import degraded, enlarge_bicubic, reduce, trial
 from genstudio.perceptual import LPIPS
+from genstudio.sheets import Album
 
 FEATURES = Path(__file__).parent.parent.parent / "shared" / "data" / "weights"
 NEEDS_ALEXNET = pytest.mark.skipif(
@@ -31,8 +43,9 @@ def folder(tmp_path: Path) -> Path:
 def test_a_table_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "upscale", "--data", str(folder), "--model", "compact-x4"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["a.png", "b.png", "mean"]
-    ours, bicubic = (float(cell) for cell in lines[-1].split()[1:3])
+    assert lines[0] == "pictures x4, n=2; Pillow bicubic reduction, border of 4 px left out"
+    assert [line.split()[0] for line in lines[2:]] == ["a.png", "b.png", "mean", "seconds"]
+    ours, bicubic = (float(cell) for cell in lines[-2].split()[1:3])
     assert ours > bicubic
 
 
@@ -56,13 +69,62 @@ def test_json_and_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert row["mean"]["psnr_y"] == pytest.approx(np.mean([p["psnr_y"] for p in row["pictures"].values()]))
     assert Image.open(save / "a.png").size == (200, 200)
     assert Image.open(save / "sheet.png").width == 4 * 192 + 3 * 4
+    assert set(row["seconds_per_mp"]) == {"compact", "bicubic"}
+
+
+def test_another_task_goes_through_the_same_pass(folder: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def noisy(original: Pixels, seed: int) -> Pixels:
+        seen.append(original.shape[:2])
+        noise = np.random.default_rng(seed).normal(0, 25, original.shape)
+        return np.rint(original + noise).clip(0, 255).astype(np.uint8)
+
+    methods = {
+        "median": lambda p: np.asarray(Image.fromarray(p).filter(ImageFilter.MedianFilter(3))),
+        "noisy": lambda p: p,
+        "something else": lambda p: p,
+    }
+    album = Album(tmp_path / "saved")
+    noise = Trial("noise 25", "Gaussian noise", noisy, facts={"noise_std": 25})
+    comparison = compare(noise, methods, folder, Judge(["psnr"]), album)
+    album.finish()
+    assert seen == [(203, 203), (50, 60)]  # whole pictures, and once each
+    assert Image.open(tmp_path / "saved" / "sheet.png").width == 5 * 192 + 4 * 4
+    row = json.loads(as_json(comparison))
+    assert (row["model"], row["noise_std"], row["noisy"]) == ("median", 25, row["something else"])
+    assert row["mean"]["psnr_y"] > row["noisy"]["psnr_y"]
+    lines = as_table(comparison).splitlines()
+    assert lines[0] == "pictures noise 25, n=2; Gaussian noise"
+    assert lines[1].endswith("psnr_rgb    noisy something else")
+    assert len({len(line) for line in lines[1:-1]}) == 1
+    metric = as_metrics(comparison)[0]
+    assert (metric.name, metric.n, metric.protocol[-14:]) == ("psnr_y noise 25", 2, "Gaussian noise")
+
+
+def test_a_sheet_shows_the_detail_of_every_picture_alike(tmp_path: Path) -> None:
+    original = np.ascontiguousarray(data.astronaut()[:240, 100:340])
+    small = reduce(original, 4)
+    album = Album(tmp_path)
+    album.add("a", small, {"ours": original, "blocks": small.repeat(4, 0).repeat(4, 1)}, original)
+    album.add("small", small, {"ours": small, "blocks": small}, small)
+    album.finish()
+    page = np.asarray(Image.open(tmp_path / "sheet.png"))[20:]
+    assert page.shape[0] == 192  # of one picture: the other is too small for a detail
+    damaged, blocks, ours, truth = (page[:, k * 196 : k * 196 + 192] for k in range(4))
+    assert np.array_equal(damaged, blocks)
+    assert np.array_equal(ours, truth)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), original)
+    (tmp_path / "c.png").mkdir()
+    with pytest.raises(OutputError, match=r"c\.png: cannot be written"):
+        album.add("c", small, {"ours": small}, small)
 
 
 def test_a_perfect_picture_is_null_in_json() -> None:
     picture = data.chelsea()[:40, :40]
-    score = evaluate.Judge()("same", picture, picture, 4)
+    score = Judge()("same", picture, picture, 4)
     assert score.values["ssim_y"] == pytest.approx(1)
-    assert evaluate.finite(score)["psnr_y"] is None
+    assert finite(score)["psnr_y"] is None
 
 
 @pytest.mark.parametrize(
@@ -85,31 +147,72 @@ def test_refusals(
 def test_too_small_a_picture_is_named(folder: Path) -> None:
     Image.new("RGB", (8, 30)).save(folder / "c.png")
     with pytest.raises(InputError, match=r"c\.png: expected more than 8 pixels a side, found 8 x 30"):
-        evaluate.upscaling(lambda p: evaluate.enlarge_bicubic(p, 4), folder, 4, evaluate.Judge())
+        compare(trial(4), {"bicubic": lambda p: enlarge_bicubic(p, 4)}, folder, Judge())
 
 
 def test_no_metric() -> None:
     with pytest.raises(UsageError, match="found none"):
-        evaluate.Judge([])
+        Judge([])
 
 
 @NEEDS_ALEXNET
 def test_lpips_grows_with_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(FEATURES))
-    judge = evaluate.Judge(["lpips"])
+    judge = Judge(["lpips"])
     picture = data.chelsea()[:120, :160]
-    blurred = [evaluate.enlarge_bicubic(evaluate.reduce(picture, k), k) for k in (1, 2, 4)]
+    blurred = [enlarge_bicubic(reduce(picture, k), k) for k in (1, 2, 4)]
     distances = [judge("", b, picture, 0).values["lpips"] for b in blurred]
     assert distances[0] == pytest.approx(0, abs=1e-6)
     assert distances[0] < distances[1] < distances[2]
 
 
-def test_lpips_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def no_alexnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(
         "genstudio.perceptual.URLS", {"alexnet": "http://127.0.0.1:9/alexnet-owt-7be5be79.pth"}
     )
+
+
+@pytest.fixture
+def own_weights(tmp_path: Path) -> Path:
+    """A copy of weights that ship."""
+    header, state = weights.load("compact-x4", "upscale")
+    weights.save(tmp_path / "own.safetensors", state, header)
+    return tmp_path / "own.safetensors"
+
+
+@pytest.mark.usefixtures("no_alexnet")
+def test_a_header_states_the_means(folder: Path, own_weights: Path, caplog: pytest.LogCaptureFixture) -> None:
+    evaluate.record(own_weights, [folder, folder])
+    found = weights.read_header(own_weights).metrics
+    assert [m.name for m in found] == 2 * ["psnr_y x4", "psnr_rgb x4", "ssim_y x4"]
+    assert found[0].protocol == (
+        "Y of BT.601 in 16..235, dB; Pillow bicubic reduction, border of 4 px left out"
+    )
+    assert "LPIPS is left out of the header" in caplog.text
+
+
+def test_a_task_without_a_measure_is_named(folder: Path, own_weights: Path) -> None:
+    header, state = weights.load(own_weights, "upscale")
+    weights.save(own_weights, state, header.model_copy(update={"task": "stylize"}))
+    with pytest.raises(UsageError, match=r"expected weights for upscale.*, found stylize"):
+        evaluate.measured(own_weights, folder, Judge())
+
+
+@NEEDS_ALEXNET
+def test_a_header_states_lpips_where_it_can(
+    folder: Path, own_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(FEATURES))
+    evaluate.record(own_weights, [folder])
+    found = {m.name: m.value for m in weights.read_header(own_weights).metrics}
+    assert 0 < found["lpips x4"] < 1
+
+
+@pytest.mark.usefixtures("no_alexnet")
+def test_lpips_says_what_it_lacks() -> None:
     with pytest.raises(WeightsError, match="set GENSTUDIO_WEIGHTS"):
         LPIPS()
 
@@ -123,7 +226,7 @@ def test_damaged_features_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_photo_degradation_is_seeded_and_worse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     original = np.ascontiguousarray(data.chelsea()[:80, :80])
-    damaged = [evaluate.degraded(original, 4, "photo", seed) for seed in (0, 0, 1)]
+    damaged = [degraded(original, 4, "photo", seed) for seed in (0, 0, 1)]
     assert damaged[0].shape == (20, 20, 3)
     assert np.array_equal(damaged[0], damaged[1])
     assert not np.array_equal(damaged[0], damaged[2])

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from PIL import Image
+from torch import nn
 
 from genstudio import weights
 from genstudio.cli import main
@@ -24,7 +28,7 @@ from genstudio.training import loop, run
 from genstudio.training.options import TrainOptions
 from genstudio.upscale import train as upscale_train
 from genstudio.upscale.compact import CompactConfig
-from genstudio.upscale.train import FidelityLearner, FidelityRecipe
+from genstudio.upscale.fidelity import FidelityLearner, FidelityRecipe
 
 TINY = FidelityRecipe(
     name="upscale/tiny",
@@ -113,7 +117,7 @@ def test_resume_without_or_with_a_damaged_checkpoint(store: PictureStore, tmp_pa
 
 def test_killed_run_keeps_its_last_checkpoint(photos: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--out"]
-    command += [str(tmp_path / "run"), "--device", "cpu", "--set", "net.width=8", "--set", "net.depth=1"]
+    command += [str(tmp_path / "run"), "--device", "cpu", "--set", "net.width=8", "--set", "net.depth=2"]
     command += ["--set", "crop_px=12", "--set", "checkpoint_minutes=0.001", "--set", "precision=float32"]
     command += ["--set", "warm_start=null"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -124,13 +128,18 @@ def test_killed_run_keeps_its_last_checkpoint(photos: Path, tmp_path: Path) -> N
         time.sleep(0.05)
     process.kill()
     process.wait()
-    recipe = run.override(upscale_train.compact_x2, ["net.width=8", "net.depth=1"])
+    recipe = run.override(upscale_train.compact_x2, ["net.width=8", "net.depth=2"])
     recipe = replace(recipe, warm_start=None)
     _, step, _ = loop.load_average(tmp_path / "run", FidelityLearner(recipe, None))
     assert step > 0
 
 
 def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # LPIPS, a large download, is not what this is about.
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "genstudio.perceptual.URLS", {"alexnet": "http://127.0.0.1:9/alexnet-owt-7be5be79.pth"}
+    )
     monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     options = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3)
@@ -269,26 +278,141 @@ def test_accumulated_gradients_are_one_update(store: PictureStore, tmp_path: Pat
     assert seen[:2] == [True, False]
 
 
+class Duel:
+    """Two nets with an optimizer each; either loss reaches both nets, as a GAN's do."""
+
+    def __init__(self, recipe: loop.Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.net: nn.Module = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2))
+        self.judge: nn.Module = nn.Linear(2, 1)
+        self.optimizers: list[Any] = [torch.optim.Adam(n.parameters()) for n in (self.judge, self.net)]
+
+    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
+        *nets, self.optimizers[0], self.optimizers[1] = accelerator.prepare(
+            self.judge, self.net, *self.optimizers
+        )
+        return nets
+
+    def batch(self, k: int, process: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng((self.recipe.seed, k, process))
+        true, noise = (rng.standard_normal((4, side), dtype=np.float32) for side in (2, 3))
+        return torch.from_numpy(true), torch.from_numpy(noise)
+
+    def losses(self, batch: tuple[torch.Tensor, torch.Tensor]) -> Iterator[torch.Tensor]:
+        true, noise = batch
+        yield self.judge(self.net(noise)).mean() - self.judge(true).mean()
+        yield -self.judge(self.net(noise)).mean()
+
+    def step(self, batch: Any, progress: float, update: loop.Update) -> loop.Losses:
+        for loss, optimizer in zip(self.losses(batch), self.optimizers, strict=True):
+            update(loss, optimizer, 0.01)
+        return {"loss": loss}
+
+    def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+        assert not net.training
+        return {"mean": net(torch.ones(1, 3)).mean().item()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in self.parts().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
+
+    def parts(self) -> dict[str, Any]:
+        first, second = self.optimizers
+        return {"net": self.net, "judge": self.judge, "first": first, "second": second}
+
+    def export(self, net: nn.Module) -> nn.Module:
+        return net
+
+
+DUEL = loop.Recipe(
+    name="duel", steps=12, batch_size=4, accumulate=2, clip_norm=0.1, precision="float32", validate_every=12
+)
+
+
+def test_two_optimizers_each_take_their_own_gradients(tmp_path: Path) -> None:
+    learner, plain = Duel(DUEL), Duel(DUEL)
+    loop.train(learner, DUEL, tmp_path, device="cpu")
+    nets = plain.judge, plain.net
+    sums = [[torch.zeros_like(p) for p in net.parameters()] for net in nets]
+    states = []
+    for k in range(DUEL.steps):
+        for net, optimizer, total, loss in zip(
+            nets, plain.optimizers, sums, plain.losses(plain.batch(k, 0)), strict=True
+        ):
+            gradients = torch.autograd.grad(loss / 2, list(net.parameters()))
+            for p, sum_, gradient in zip(net.parameters(), total, gradients, strict=True):
+                p.grad = sum_.add_(gradient)
+            if k % 2:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), DUEL.clip_norm)
+                optimizer.param_groups[0]["lr"] = 0.01
+                optimizer.step()
+                for sum_ in total:
+                    sum_.zero_()
+        if k % 2:
+            states.append({name: value.clone() for name, value in plain.net.state_dict().items()})
+    for net, same in zip((learner.judge, learner.net), nets, strict=True):
+        torch.testing.assert_close(net.state_dict(), same.state_dict())
+    # The average of weights and buffers after each update, with the decay's warming up.
+    average = states[0]
+    for n, state in enumerate(states[1:], 1):
+        average = {
+            name: value.lerp(state[name], 9 / (10 + n)) for name, value in average.items() if value.ndim
+        }
+    found, _, _ = loop.load_average(tmp_path, Duel(DUEL))
+    torch.testing.assert_close({name: found.state_dict()[name] for name in average}, average)
+
+
+def test_two_optimizers_resume_exactly(tmp_path: Path) -> None:
+    class StopsAtFive(Duel):
+        def step(self, batch: Any, progress: float, update: loop.Update) -> loop.Losses:
+            if progress >= 4 / 12:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().step(batch, progress, update)
+
+    straight, halves = Duel(DUEL), Duel(DUEL)
+    loop.train(straight, DUEL, tmp_path / "straight", device="cpu")
+    first = loop.train(StopsAtFive(DUEL), DUEL, tmp_path / "halves", device="cpu")
+    assert first.step == 6  # the fifth step's gradients wait for the sixth's
+    loop.train(halves, DUEL, tmp_path / "halves", device="cpu", resume=True)
+    states = [torch.load(tmp_path / name / "last.ckpt") for name in ("straight", "halves")]
+    for state in states:
+        del state["minutes"]
+    torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
+
+
 def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    settings = ["net.width=8", "net.depth=2", "crop_px=12", "precision=float32", "warm_start=null"]
+    settings += ["lr=0.01", "warmup=0"]
+    # `accelerate launch` starts one process where there is no GPU.
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--device", "cpu"]
-    command += [
-        "--out",
-        str(tmp_path / "run"),
-        "--steps",
-        "4",
-        "--set",
-        "net.width=8",
-        "--set",
-        "net.depth=1",
-    ]
-    command += ["--set", "crop_px=12", "--set", "precision=float32", "--set", "warm_start=null"]
+    command += ["--out", str(tmp_path / "run"), "--steps", "4"]
+    command += [word for setting in settings for word in ("--set", setting)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=150, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text("utf-8").splitlines()]
     assert rows[-1]["step"] == 4
-    assert (tmp_path / "run" / "last.ckpt").exists()
+
+    class BothBatches(FidelityLearner):
+        def batch(self, k: int, process: int) -> tuple[torch.Tensor, torch.Tensor]:
+            first, second = (super(BothBatches, self).batch(k, each) for each in (0, 1))
+            return torch.cat((first[0], second[0])), torch.cat((first[1], second[1]))
+
+    recipe = replace(run.override(upscale_train.compact_x2, settings), steps=4)
+    store = open_store(photos, tmp_path / "cache", recipe.min_side_px)
+    loop.train(BothBatches(recipe, store), recipe, tmp_path / "both", device="cpu")
+    loop.train(FidelityLearner(recipe, store), recipe, tmp_path / "first", device="cpu")
+    nets = (
+        loop.load_average(tmp_path / name, FidelityLearner(recipe, None))[0]
+        for name in ("run", "both", "first")
+    )
+    together, both, first = (torch.cat([p.flatten() for p in net.parameters()]) for net in nets)
+    assert (together - both).abs().max() < 0.05 * (together - first).abs().max()
 
 
 def test_resume_keeps_what_the_run_began_with(

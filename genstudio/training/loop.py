@@ -2,36 +2,35 @@
 
     for k in range(step, recipe.steps):
         batch = learner.batch(k)                 # a pure function of (seed, k, process): nothing to resume
-        losses = learner.step(batch, update)     # `update` does backward, clipping, the optimizer,
-        accumulation ema.follow(net) ... log, validate with the EMA weights, checkpoint
+        losses = learner.step(batch, update)     # `update` does backward, clipping and the optimizer
+        average.update_parameters(net)           # the EMA, which is what is validated and exported
+        ...                                      # log, validate, checkpoint
 
 Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws
 at random comes from its own number, so a resumed run goes on exactly as the straight one would have.
 
-A run is a folder:  recipe.json  stats.jsonl  log.txt  samples/  last.ckpt  tensorboard/
+A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  tensorboard/
 """
 
 import json
-import logging
 import math
 import pickle
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genstudio.errors import WeightsError
 from genstudio.training.progress import Progress
+from genstudio.training.stop import StopRequest
 
-log = logging.getLogger("genstudio")
 Losses = dict[str, Tensor]
 
 
@@ -76,7 +75,11 @@ class Recipe:
 
 
 class Update:
-    """`update(loss, optimizer, lr)`: one optimizer update, or its share of an accumulated one."""
+    """`update(loss, optimizer, lr)`: one optimizer update, or its share of an accumulated one.
+
+    Gradients reach this optimizer's parameters alone, so the losses of several optimizers may go through one
+    another's nets.
+    """
 
     def __init__(self, accelerator: Accelerator, clip_norm: float) -> None:
         self.accelerator = accelerator
@@ -85,39 +88,27 @@ class Update:
     def __call__(self, loss: Tensor, optimizer: Any, lr: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = lr
-        self.accelerator.backward(loss)
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+        self.accelerator.backward(loss, inputs=parameters)
         if self.accelerator.sync_gradients:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            self.accelerator.clip_grad_norm_(parameters, self.clip_norm)
+            # Not accelerate's clipping, which takes the loss scale off what other optimizers accumulate too.
+            self.accelerator.unscale_gradients(optimizer)
+            nn.utils.clip_grad_norm_(parameters, self.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
 
 
-class EMA:
-    """An exponential moving average of a net's weights, short at first and `decay` long in the end."""
+def averaged(net: nn.Module) -> AveragedModel:
+    """A place for the exponential moving average of a net's weights and buffers."""
+    return AveragedModel(net, use_buffers=True).eval()
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.average = {name: p.detach().clone() for name, p in net.state_dict().items()}
 
-    @torch.no_grad()
-    def follow(self, net: nn.Module, k: int) -> None:
-        weight = 1 - min(self.decay, (1 + k) / (10 + k))
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, weight)
-            else:
-                self.average[name].copy_(value)
-
-    @contextmanager
-    def swapped_into(self, net: nn.Module) -> Iterator[nn.Module]:
-        """`net` with the averaged weights inside, its own put back afterwards."""
-        own = {name: p.detach().clone() for name, p in net.state_dict().items()}
-        net.load_state_dict(self.average)
-        try:
-            yield net
-        finally:
-            net.load_state_dict(own)
+def follow(average: AveragedModel, net: nn.Module, decay: float) -> None:
+    """One more update counts; the average is short at first and `decay` long in the end."""
+    n = int(average.n_averaged)
+    decay = min(decay, (1 + n) / (10 + n))
+    average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average.update_parameters(net)
 
 
 @dataclass(frozen=True)
@@ -163,13 +154,13 @@ def train(
     (run / "samples").mkdir(parents=True, exist_ok=True)
     # New weights must not depend on what ran before in this process.
     torch.manual_seed(recipe.seed)
+    average = averaged(learner.net)  # of the net as it is, before accelerate changes how it computes
     wrapped = learner.prepare(accelerator)
-    net = learner.net
-    ema = EMA(net, recipe.ema_decay)
+    average.module.to(accelerator.device)  # its counter stays on the CPU, where asking it costs nothing
     update = Update(accelerator, recipe.clip_norm)
     k, spent = 0, 0.0
     if resume:
-        k, spent = _load(run / "last.ckpt", learner, ema, accelerator.device)
+        k, spent = _load(run / "last.ckpt", learner, average, accelerator.device)
     elif main:
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
         (run / "stats.jsonl").unlink(missing_ok=True)
@@ -178,18 +169,25 @@ def train(
     began = time.monotonic()
     saved = began
     scores: dict[str, float] = {}
-    stop = _StopRequest()
+    stop = StopRequest()
     with stop, Progress(recipe.name, recipe.steps, k, enabled=main) as progress:
         first = k
         while k < recipe.steps:
-            torch.manual_seed(_mix(recipe.seed, k, accelerator.process_index))
+            torch.manual_seed(_seed(recipe.seed, k, accelerator.process_index))
             with accelerator.accumulate(*wrapped):
                 losses = learner.step(learner.batch(k, accelerator.process_index), k / recipe.steps, update)
-            ema.follow(net, k)
             k += 1
             now = time.monotonic()
-            out_of_time = minutes is not None and now - began > minutes * 60
-            last = k == recipe.steps or _any(accelerator, out_of_time or stop.asked)
+            # Gradients that wait to be complete are not saved, so a sitting neither ends nor is saved then.
+            whole = accelerator.sync_gradients
+            if whole:
+                follow(average, learner.net, recipe.ema_decay)
+            asked = stop.asked or (minutes is not None and now - began > minutes * 60)
+            if accelerator.use_distributed:  # they must leave the loop together, and their clocks differ
+                if asked:
+                    accelerator.set_trigger()
+                asked = accelerator.check_trigger()
+            last = k == recipe.steps or (whole and asked)
             if k % 50 == 0 or last:
                 values = {
                     name: accelerator.reduce(v.detach().float(), "mean").item() for name, v in losses.items()
@@ -203,12 +201,12 @@ def train(
                     values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60},
                 )
             if main and (k % recipe.validate_every == 0 or k == recipe.steps):
-                with ema.swapped_into(net), torch.no_grad():
-                    scores = learner.validate(net, run / "samples" / f"{k:07d}.png")
+                with torch.no_grad():
+                    scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
                 progress.note(k, scores)
                 _record(accelerator, run, k, scores)
-            if main and (last or now - saved > recipe.checkpoint_minutes * 60):
-                _save(run / "last.ckpt", learner, ema, k, spent + (now - began) / 60)
+            if main and (last or (whole and now - saved > recipe.checkpoint_minutes * 60)):
+                _save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60)
                 saved = now
             if last:
                 break
@@ -218,21 +216,21 @@ def train(
 
 def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
     """The EMA net of a run's last checkpoint on the CPU, its step, and the minutes it took."""
-    ema = EMA(learner.net, 0.0)
-    step, spent = _load(run / "last.ckpt", None, ema, torch.device("cpu"))
-    learner.net.load_state_dict(ema.average)
-    return learner.net, step, spent
+    average = averaged(learner.net)
+    step, spent = _load(run / "last.ckpt", None, average, torch.device("cpu"))
+    return average.module, step, spent
 
 
-def _save(path: Path, learner: Learner, ema: EMA, step: int, minutes: float) -> None:
+def _save(path: Path, learner: Learner, average: AveragedModel, step: int, minutes: float) -> None:
+    state = {"learner": learner.state_dict(), "average": average.state_dict()}
     partial = path.with_suffix(".part")
-    torch.save(
-        {"step": step, "minutes": minutes, "learner": learner.state_dict(), "ema": ema.average}, partial
-    )
+    torch.save({"step": step, "minutes": minutes, **state}, partial)
     partial.replace(path)
 
 
-def _load(path: Path, learner: Learner | None, ema: EMA, device: torch.device) -> tuple[int, float]:
+def _load(
+    path: Path, learner: Learner | None, average: AveragedModel, device: torch.device
+) -> tuple[int, float]:
     if not path.is_file():
         raise WeightsError(
             f"expected a checkpoint to go on from, found none at {path}; start without --resume"
@@ -241,8 +239,7 @@ def _load(path: Path, learner: Learner | None, ema: EMA, device: torch.device) -
         state = torch.load(path, map_location=device, weights_only=True)
         if learner is not None:
             learner.load_state_dict(state["learner"])
-        for name, value in state["ema"].items():
-            ema.average[name].copy_(value)
+        average.load_state_dict(state["average"])
         return int(state["step"]), float(state["minutes"])
     except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -258,47 +255,9 @@ def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float
             stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
 
 
-def _any(accelerator: Accelerator, flag: bool) -> bool:
-    """Whether any process says so: they must leave the loop together, and their clocks differ."""
-    if accelerator.num_processes == 1:
-        return flag
-    flags = torch.tensor(float(flag), device=accelerator.device)
-    return bool(accelerator.reduce(flags, "sum").item())
-
-
-def _mix(*numbers: int) -> int:
-    """One seed from several numbers (splitmix64's finaliser, chained)."""
-    state = 0
-    for n in numbers:
-        state = (state ^ n) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-        state = (state ^ state >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-    return state >> 1
-
-
-class _StopRequest:
-    """Turns Ctrl-C and SIGTERM into a flag, so that a step is never cut in half; a second Ctrl-C insists."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._before[number] = signal.signal(number, self._ask)
-            except ValueError:  # not the main thread: the page stops a run by other means
-                return
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.asked = True
-        log.warning("stopping after this step; the run is saved")
+def _seed(*numbers: int) -> int:
+    """One seed from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 Schedule = Callable[[float], float]

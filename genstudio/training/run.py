@@ -96,7 +96,8 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
     notes = json.loads((run / NOTES).read_text("utf-8"))
     task = notes["recipe"].partition("/")[0]
     module = import_module(f"genstudio.{task}.train")
-    recipe = dataclasses.replace(begun_as(run, pick(module.RECIPES, notes["recipe"])), warm_start=None)
+    begun = begun_as(run, pick(module.RECIPES, notes["recipe"]))
+    recipe = dataclasses.replace(begun, warm_start=None)
     learner = module.make_learner(recipe, None)
     net, steps, minutes = loop.load_average(run, learner)
     shipped = learner.export(net)
@@ -117,6 +118,7 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
         code_version=notes["code_version"],
         params=sum(p.numel() for p in shipped.parameters()),
         advice=advice,
+        counterpart=getattr(begun, "counterpart", None),
     )
     weights.save(path, shipped.state_dict(), header)
 

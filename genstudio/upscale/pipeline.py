@@ -3,13 +3,12 @@
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from genstudio import tiling, weights
+from genstudio import weights
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
 from genstudio.pipeline import AnyImage, Plan, Restorer
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
     from genstudio.engine import Engine
 
 MOST_NETS = 4  # x2 four times is x16
-
-
-@dataclass(frozen=True)
-class Facts:
-    """How a picture is enlarged: sizes in pixels, the models in their order, tile side in input pixels."""
-
-    width: int
-    height: int
-    models: tuple[str, ...]
-    tile_px: int
-    device: str
-    precision: str
 
 
 class Upscale(Restorer):
@@ -142,13 +129,6 @@ class Upscale(Restorer):
         scales = {name: engine.scale for name, engine in self.engines.items()}
         models = chain(scales, max(end_width / width, end_height / height))
         return Plan(tuple(self.engines[name] for name in models), models, end_width, end_height)
-
-    def facts(self, width: int, height: int, depth: np.dtype[Any], size: UpscaleOptions) -> Facts:
-        """How a picture of this size and number type is enlarged, known before it is. Raises UsageError."""
-        plan = self.plan(width, height, size)
-        first = plan.engines[0]
-        tile_px = tiling.tile_size(first, height, width, self.tile)
-        return Facts(plan.width, plan.height, plan.models, tile_px, first.device, first.precision(depth))
 
 
 def chain(scales: Mapping[str, int], ratio: float) -> tuple[str, ...]:

@@ -1,0 +1,53 @@
+"""The knobs of `denoise`, declared once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from pydantic import Field
+
+from genstudio.options import EngineOptions
+
+
+class DenoiserOptions(EngineOptions):
+    """Which net, and how it is run."""
+
+    model: str = Field(
+        default="dae-color",
+        description="A name from `genstudio models`, or a file, also of the community (SCUNet and the like).",
+    )
+    self_ensemble: bool = Field(
+        default=False,
+        description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
+    )
+
+
+class DenoiseOptions(DenoiserOptions):
+    """Which net takes away how much noise."""
+
+    strength: Annotated[
+        Literal["auto"] | Annotated[float, Field(ge=0, le=100)],
+        Parameter(metavar="auto|STD", show_choices=False),
+    ] = Field(
+        default="auto",
+        description="How much noise there is: its standard deviation, 0 to 100 on the 0..255 scale; "
+        "auto estimates it from each picture. More smooths more.",
+    )
+    amount: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="How much of it to take away, 0 (the picture as it is) to 1 (all).",
+    )
+
+    def name_fields(self, size: tuple[int, int] | None = None) -> dict[str, str]:
+        """What a name template may say of the result of a picture of `size` (width, height).
+
+        Without a size: what holds for every picture.
+        """
+        fields = {"model": Path(self.model).stem, "scale": "1"}
+        return fields if size is None else {**fields, "width": str(size[0]), "height": str(size[1])}
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the result: the picture's own."""
+        return width, height

@@ -1,0 +1,229 @@
+"""Taking noise out of a picture: which net, told of how much noise, and how much of it to take."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from genstudio import alpha as transparency
+from genstudio import weights
+from genstudio.data.noise_level import estimate_std
+from genstudio.denoise.options import DenoiseOptions, DenoiserOptions
+from genstudio.errors import UsageError
+from genstudio.options import OptionError
+from genstudio.pipeline import AnyImage, Plan, Restorer
+from genstudio.tiling import Progress, Stop, Tile
+
+if TYPE_CHECKING:
+    import torch
+
+    from genstudio.engine import Engine
+
+ENGINES_KEPT = 2  # that of the level last used, and that of level 0, which stands for all
+
+
+class Denoise(Restorer):
+    """Takes noise out of pictures.
+
+        clean = Denoise.from_weights("dae-color")(Image.open("noisy.png"))
+
+    Args:
+        engine_at: the engine for a noise level on the 0..255 scale.
+        model: its name, for reports.
+        told: False where the engine is the same for every level and finds it by itself.
+        tile: side in pixels of the tiles a picture is cut into, or "auto" or "off".
+    """
+
+    def __init__(
+        self,
+        engine_at: "Callable[[float], Engine]",
+        *,
+        model: str,
+        told: bool = True,
+        tile: Tile = "auto",
+    ) -> None:
+        super().__init__(tile=tile)
+        self.engine_at = functools.lru_cache(ENGINES_KEPT)(engine_at)
+        self.model = model
+        self.told = told
+
+    @classmethod
+    def from_weights(
+        cls,
+        model: str | Path = "dae-color",
+        *,
+        device: "str | torch.device" = "auto",
+        precision: str = "auto",
+        tile: Tile = "auto",
+        self_ensemble: bool = False,
+    ) -> Self:
+        """A denoiser with weights.
+
+        Args:
+            model: a name ("dae-color"), or the path of a file, ours or the community's.
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps"; or a torch.device.
+            precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
+                are done in float32, for their steps are finer than half precision's.
+            tile: as for the class.
+            self_ensemble: mean over the 8 flips and turns; 8 times the work.
+
+        Raises:
+            UsageError: an unknown model, device or precision; a model that enlarges.
+            WeightsError: a file that is missing, damaged or refused.
+            DeviceError: a device this machine lacks.
+        """
+        from genstudio import device as devices
+        from genstudio.engine import SelfEnsemble
+
+        engine_at, told = _engine_at(str(model), devices.pick(device), precision)
+
+        def ensemble_at(noise_std: float) -> "Engine":
+            return SelfEnsemble(engine_at(noise_std))
+
+        return cls(ensemble_at if self_ensemble else engine_at, model=Path(model).name, told=told, tile=tile)
+
+    @classmethod
+    def from_options(cls, options: DenoiserOptions) -> Self:
+        """A denoiser as the shell's options say. Raises as `from_weights` and `plan` do."""
+        denoiser = cls.from_weights(**options.model_dump(include=set(DenoiserOptions.model_fields)))
+        if isinstance(options, DenoiseOptions):
+            denoiser.plan(1, 1, options)  # so that what can be done to no picture is said before the first
+        return denoiser
+
+    def __call__(
+        self,
+        image: AnyImage,
+        *,
+        strength: float | Literal["auto"] = "auto",
+        amount: float = 1.0,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+    ) -> AnyImage:
+        """One image without its noise; the same type comes back.
+
+        Args:
+            image: PIL image, numpy array, tensor or `Picture`; see `Restorer.restore`.
+            strength: standard deviation of the noise, 0 to 100 on the 0..255 scale whatever the image's own
+                range; "auto" estimates it from the image (of an animation from its first frame). A `Picture`
+                says the estimate in its `notes`.
+            amount: how much of the noise to take away, 0 to 1; at 0 the image comes back as it was.
+            progress: called with (tiles done, tiles in all).
+            stop: asked before each tile; True ends the work.
+
+        Raises:
+            UsageError: strength or amount out of range, or a strength for a model that is told none.
+            InputError, DeviceError, Stopped: see `Restorer.restore`.
+        """
+        for name, value in {"strength": strength, "amount": amount}.items():
+            if isinstance(value, bool | np.bool_):  # to Python a number
+                raise OptionError(name, f"expected a number, found {value}")
+        options = DenoiseOptions(strength=strength, amount=amount)
+        return self.restore(image, lambda w, h: self.plan(w, h, options), progress, stop)
+
+    def plan(self, width: int, height: int, options: DenoiseOptions) -> Plan:
+        """How a picture of this size is done; with strength auto it must be looked at first.
+
+        Raises OptionError (a UsageError): a strength for a model that is told none.
+        """
+
+        def at(noise_std: float, *notes: str) -> Plan:
+            engine = self.engine_at(noise_std)
+            if self.told and noise_std == 0:
+                engine = Partly(engine, 0)  # nothing to take away
+            elif options.amount < 1:
+                engine = Partly(engine, options.amount)
+            return Plan((engine,), (self.model,), width, height, keeps_alpha=True, notes=notes)
+
+        def look(colour: np.ndarray, alpha: np.ndarray | None) -> Plan:
+            # Rounded as it is said, so that saying it again does the same.
+            noise_std = round(estimate_std(colour if alpha is None else _seen(colour, alpha)), 1)
+            return at(noise_std, f"noise std {noise_std} (estimated)")
+
+        if not self.told:
+            if options.strength != "auto":
+                raise OptionError(
+                    "strength",
+                    f"expected auto for {self.model}, which finds the noise by itself, found "
+                    f"{options.strength:g}; use amount, or another model",
+                )
+            return at(0)
+        return replace(at(0), look=look) if options.strength == "auto" else at(options.strength)
+
+
+class Partly:
+    """An engine whose answer counts for `amount` 0..1, else the tile as it was; exact at both ends."""
+
+    def __init__(self, engine: "Engine", amount: float) -> None:
+        self._engine = engine
+        self._amount = np.float32(amount)
+        self.scale = engine.scale
+        self.overlap_px = engine.overlap_px
+        self.multiple = engine.multiple
+        self.tiles = engine.tiles
+        self.device = engine.device
+
+    @property
+    def bytes_per_px(self) -> float:
+        # The tile and the answer, 3 channels of float32 each.
+        return self._engine.bytes_per_px + 2 * 3 * 4
+
+    def precision(self, depth: np.dtype[Any]) -> str:
+        return self._engine.precision(depth)
+
+    def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+        before, after = (np.float32(transparency.opaque(np.dtype(t))) for t in (tiles.dtype, dtype))
+        y = tiles / before
+        if self._amount:
+            y += self._amount * (self._engine(tiles, np.dtype(np.float32)) - y)
+        y *= after
+        return (y if after == 1 else np.rint(y)).astype(dtype)
+
+
+def _seen(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours nobody sees made black, which says nothing of noise."""
+    trusted = alpha >= transparency.TRUSTED_ALPHA * transparency.opaque(alpha.dtype)
+    return np.where(trusted[..., None], colour, colour.dtype.type(0))
+
+
+def _engine_at(name: str, device: "torch.device", precision: str) -> "tuple[Callable[[float], Engine], bool]":
+    """Engines by noise level from a net of ours, by name or file, or one of the community's, by file; and
+    whether it is told the level."""
+    import torch
+
+    from genstudio import device as devices
+    from genstudio.engine import TorchEngine
+
+    path = Path(name)
+    if path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path)):
+        from genstudio import community
+
+        engine = community.load(path, device=device, precision=precision)
+        if engine.scale != 1:
+            raise UsageError(
+                f"expected a model that keeps a picture's size, found {path}, which enlarges {engine.scale} "
+                "times; see genstudio upscale"
+            )
+        return lambda noise_std: engine, False
+
+    from genstudio.denoise.dae import Told
+
+    _, net = weights.load_net(name, "denoise")
+    dtype = devices.precision(precision, device)
+    facts: Any = net  # what our nets say of themselves, which torch's types cannot
+
+    def engine_at(noise_std: float) -> TorchEngine:
+        return TorchEngine(
+            Told(net, noise_std),
+            scale=1,
+            overlap_px=facts.overlap_px,
+            align=facts.multiple,
+            name=name,
+            device=device,
+            dtype=dtype,
+            deep_dtype=torch.float32 if precision == "auto" else dtype,
+        )
+
+    return engine_at, facts.told

@@ -1,0 +1,321 @@
+"""Training denoisers: good photographs made noisy, the net told how much, L1 to the clean picture.
+
+Where there are no clean pictures, a recipe with clean=none learns from the noisy ones (`NeighbourLearner`).
+
+    python -m genstudio.denoise.train dae-color --data PHOTOS --out runs/dae-color
+
+is the same as `genstudio train denoise/dae-color ...`. A recipe stands at the bottom with what it cost and
+what it gave.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+
+from genstudio import metrics, weights
+from genstudio.data import noise
+from genstudio.data.degrade import quantize
+from genstudio.data.noise_level import estimate_std
+from genstudio.data.store import PictureStore
+from genstudio.denoise.dae import DAE, DAEConfig
+from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
+from genstudio.errors import WeightsError
+from genstudio.training.loop import Losses, Recipe, Update, cosine
+from genstudio.training.optimizer import muon
+
+VALIDATION_STD = (15, 25, 50)
+# The weight that the second term of Neighbor2Neighbor ends with: the paper's for synthetic noise.
+GAMMA = 2.0
+# Of a cell of 2x2 pixels, counted by rows: pairs that share an edge, both ways round.
+PAIRS = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseRecipe(Recipe):
+    """Everything that decides a run. Noise levels are standard deviations on the 0..255 scale.
+
+    With gaussian noise every crop gets a level of its own, of 0 to `most_noise`; with photo noise a share
+    `untouched` gets none, so that the net learns to leave clean pictures clean. A share `grey` is made grey,
+    noise included: there the channels' noise is one and the same, which a net that has only seen colour takes
+    for texture. With `clean` "none" the pictures are noisy as they are and nothing is done to them.
+    """
+
+    net: DAEConfig | DAEPlainConfig
+    steps: int = 20_000
+    batch_size: int = 16
+    clip_norm: float = 0.5
+    crop_px: int = 64
+    lr: float = 5e-3
+    warmup: float = 0.01
+    noise: Literal["gaussian", "photo"] = "gaussian"
+    clean: Literal["given", "none"] = "given"
+    most_noise: float = 75.0
+    untouched: float = 0.125
+    grey: float = 0.125
+    warm_start: str | None = None
+    validation_px: int = 256
+
+    @property
+    def min_side_px(self) -> int:
+        """The shortest side a training picture may have."""
+        return self.crop_px * (2 if self.clean == "none" else 1)
+
+
+class DenoiseLearner:
+    """One net, one loss, one optimizer; a batch is (noisy, noise level, clean) crops of the store."""
+
+    def __init__(self, recipe: DenoiseRecipe, store: PictureStore | None) -> None:
+        self.recipe = recipe
+        self.store = store
+        torch.manual_seed(recipe.seed)
+        self.net: nn.Module = build(recipe.net)
+        if recipe.warm_start:
+            warm_start(self.net, recipe.net, recipe.warm_start)
+        self.net.to(memory_format=torch.channels_last)
+        self.optimizer: Any = muon(self.net, recipe.lr)
+        self.schedule = cosine(recipe.lr, recipe.warmup)
+        self.wrapped = self.net
+        self.device = torch.device("cpu")
+        if store is not None:
+            self.train_part, self.validation_part = store.split()
+
+    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
+        self.device = accelerator.device
+        self.wrapped, self.optimizer = accelerator.prepare(self.net, self.optimizer)
+        return [self.wrapped]
+
+    def batch(self, k: int, process: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy (N, 3, crop, crop), level of its noise (N,), clean (N, 3, crop, crop)."""
+        assert self.store is not None
+        r = self.recipe
+        rng = np.random.default_rng((r.seed, k, process))
+        crops = self.store.crops(self.train_part, r.batch_size, r.crop_px, rng)
+        clean = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
+        generator = noise.generator(int(rng.integers(2**62)), self.device)
+        std = torch.from_numpy(rng.uniform(0, r.most_noise, r.batch_size)).to(self.device, torch.float32)
+        if r.noise == "gaussian":
+            noisy = noise.gaussian(clean, std, generator)
+        else:
+            noisy = noise.photo(clean, generator)
+            untouched = round(r.untouched * r.batch_size)
+            noisy[len(noisy) - untouched :] = clean[len(noisy) - untouched :]
+        # Crops come in no order, so the first are as good as any.
+        grey = round(r.grey * r.batch_size)
+        noisy[:grey], clean[:grey] = one_channel(noisy[:grey]), one_channel(clean[:grey])
+        return channels_last(noisy), std, channels_last(clean)
+
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], progress: float, update: Update) -> Losses:
+        noisy, std, clean = batch
+        loss = F.l1_loss(self.wrapped(noisy, std), clean)
+        update(loss, self.optimizer, self.schedule(progress))
+        return {"loss": loss}
+
+    def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+        """Mean RGB-PSNR in dB over the held-back pictures, at each of `VALIDATION_STD` or with `photo`."""
+        assert self.store is not None
+        scores: dict[str, list[float]] = {}
+        rows: list[Tensor] = []
+        for index in self.validation_part:
+            clean = centre(self.store[index], self.recipe.validation_px).to(self.device)
+            for std in VALIDATION_STD if self.recipe.noise == "gaussian" else (0,):
+                dice = noise.generator(index, self.device)
+                noisy = noise.gaussian(clean, std, dice) if std else noise.photo(clean, dice)
+                restored = quantize(net(noisy, float(std)))
+                name = f"psnr_{std or 'photo'}"
+                scores.setdefault(name, []).append(metrics.psnr(restored, clean, peak=1).item())
+                if std in (VALIDATION_STD[1], 0):
+                    rows.append(torch.cat((noisy, restored, clean), 3))
+        if samples is not None:
+            save_sheet(rows[:4], samples)
+        return {name: float(np.mean(values)) for name, values in scores.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def export(self, net: nn.Module) -> nn.Module:
+        return net
+
+
+class NeighbourLearner(DenoiseLearner):
+    """Learns from noisy pictures alone: Neighbor2Neighbor (Huang et al. 2021).
+
+    Of every cell of 2x2 pixels two neighbours go into two pictures of half the size, which show the same and
+    have each its own noise: from one the net learns to tell the other, and as it cannot tell the noise, it
+    learns the picture. The two differ a little in what they show as well; the second term takes that out.
+
+    It is chosen before Noise2Void and Noise2Self, whose nets must not see the pixel they tell: this one sees
+    every pixel, with any architecture, and after training runs as it is. It asks that the noise of neighbours
+    be independent, which a camera's is only before demosaicing.
+    """
+
+    def __init__(self, recipe: DenoiseRecipe, store: PictureStore | None) -> None:
+        super().__init__(recipe, store)
+        self._levels: dict[int, float] = {}
+
+    def level(self, index: int) -> float:
+        """The noise of a picture of the store, as it will be estimated when the net is used."""
+        assert self.store is not None
+        if index not in self._levels:
+            self._levels[index] = estimate_std(self.store[index])
+        return self._levels[index]
+
+    def batch(self, k: int, process: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy (N, 3, 2 * crop, 2 * crop), its level as estimated (N,), each cell's pair (N, crop, crop)."""
+        assert self.store is not None
+        r = self.recipe
+        rng = np.random.default_rng((r.seed, k, process))
+        chosen = [int(i) for i in rng.choice(self.train_part, r.batch_size)]
+        crops = np.concatenate([self.store.crops([i], 1, r.min_side_px, rng) for i in chosen])
+        noisy = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
+        std = torch.tensor([self.level(i) for i in chosen], device=self.device)
+        pairs = rng.integers(len(PAIRS), size=(r.batch_size, r.crop_px, r.crop_px))
+        return channels_last(noisy), std, torch.from_numpy(pairs).to(self.device)
+
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], progress: float, update: Update) -> Losses:
+        noisy, std, pairs = batch
+        with torch.no_grad():
+            one, other = neighbours(self.wrapped(noisy, std), pairs)
+        first, second = neighbours(noisy, pairs)
+        error = self.wrapped(first, std) - second
+        told = error.square().mean()
+        alike = (error - (one - other)).square().mean()
+        update(told + progress * GAMMA * alike, self.optimizer, self.schedule(progress))
+        return {"loss": told, "alike": alike}
+
+    def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+        """How well the net tells one neighbour from the other in the held-back pictures, in dB: the noise of
+        both is in it, so it says which of two nets is better and not how good they are."""
+        assert self.store is not None
+        scores: list[float] = []
+        rows: list[Tensor] = []
+        for index in self.validation_part:
+            noisy = centre(self.store[index], self.recipe.validation_px // 2 * 2).to(self.device)
+            side = [n // 2 for n in noisy.shape[2:]]
+            pairs = np.random.default_rng(index).integers(len(PAIRS), size=(1, *side))
+            noisy = noisy[..., : 2 * side[0], : 2 * side[1]]
+            first, second = neighbours(noisy, torch.from_numpy(pairs).to(self.device))
+            scores.append(metrics.psnr(net(first, self.level(index)), second, peak=1).item())
+            rows.append(torch.cat((noisy, net(noisy, self.level(index))), 3))
+        if samples is not None:
+            save_sheet(rows[:4], samples)
+        return {"psnr_neighbour": float(np.mean(scores))}
+
+
+def neighbours(picture: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Two pictures (N, 3, h, w) of one (N, 3, 2h, 2w), by which of `PAIRS` each cell gives (N, h, w)."""
+    n, h, w = pairs.shape
+    cells = F.pixel_unshuffle(picture, 2).view(n, -1, 4, h, w)
+    places = torch.tensor(PAIRS, device=pairs.device)[pairs].view(n, 1, 1, h, w, 2)
+    places = places.expand(-1, cells.shape[1], -1, -1, -1, -1)
+    return cells.gather(2, places[..., 0])[:, :, 0], cells.gather(2, places[..., 1])[:, :, 0]
+
+
+def build(config: DAEConfig | DAEPlainConfig) -> nn.Module:
+    return DAE(config) if isinstance(config, DAEConfig) else DAEPlain(config)
+
+
+def warm_start(net: nn.Module, config: DAEConfig | DAEPlainConfig, name: str) -> None:
+    """Copy into `net` the weights `name`, of a net of the same sizes, whether or not it is told the level.
+
+    Raises WeightsError where the sizes differ.
+    """
+    header, state = weights.load(name, "denoise")
+    either = {"told": None}
+    if header.config | either != asdict(config) | either:
+        raise WeightsError(
+            f"{name}: expected a net like {config}, found {header.config}; choose another warm_start"
+        )
+    own = net.state_dict()
+    for key, value in state.items():
+        # Only the first layer can differ, by the level's channel, which is its last.
+        channels = min(own[key].shape[1], value.shape[1])
+        own[key][:, :channels] = value[:, :channels]
+    net.load_state_dict(own)
+
+
+def one_channel(picture: Tensor) -> Tensor:
+    """The green channel in all three: grey as it is, its noise as strong as it was."""
+    return picture[:, 1:2].expand(-1, 3, -1, -1).clone()
+
+
+def centre(picture: np.ndarray[Any, Any], most_px: int) -> Tensor:
+    """The centre of a picture (H, W, 3) uint8, at most `most_px` a side, as (1, 3, h, w) in 0..1."""
+    height, width = (min(side, most_px) for side in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    cut = torch.from_numpy(picture[top : top + height, left : left + width].copy())
+    return cut.permute(2, 0, 1)[None].float() / 255
+
+
+def save_sheet(rows: list[Tensor], path: Path) -> None:
+    """Rows (1, 3, h, w), one above the other, as one picture."""
+    height, width = sum(row.shape[2] for row in rows), max(row.shape[3] for row in rows)
+    sheet = Image.new("RGB", (width, height))
+    top = 0
+    for row in rows:
+        pixels = (quantize(row)[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        sheet.paste(Image.fromarray(pixels), (0, top))
+        top += row.shape[2]
+    sheet.save(path)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def make_learner(recipe: DenoiseRecipe, store: PictureStore | None) -> DenoiseLearner:
+    """The learner of a recipe; without a store it can only load and export."""
+    return (DenoiseLearner if recipe.clean == "given" else NeighbourLearner)(recipe, store)
+
+
+dae_color = DenoiseRecipe(name="denoise/dae-color", net=DAEConfig())
+"""
+    genstudio train denoise/dae-color --data PHOTOS
+
+and, from noisy pictures alone, with `--set clean=none`.
+"""
+
+dae_fast = replace(dae_color, name="denoise/dae-fast", net=DAEConfig(width=24))
+"""A tenth of dae-color's arithmetic.
+
+    genstudio train denoise/dae-fast --data PHOTOS
+"""
+
+dae_plain = replace(dae_color, name="denoise/dae-plain", net=DAEPlainConfig(), steps=10_000)
+"""What it was before it had skips, at dae-fast's cost.
+
+    genstudio train denoise/dae-plain --data PHOTOS
+"""
+
+photo = replace(
+    dae_color,
+    name="denoise/photo",
+    net=DAEConfig(told=False),
+    noise="photo",
+    warm_start="dae-color",
+    steps=8_000,
+)
+"""For photographs as cameras write them: blind, for what they leave of the noise has no one level.
+
+    genstudio train denoise/photo --data PHOTOS
+"""
+
+RECIPES = {r.name: r for r in (dae_color, dae_fast, dae_plain, photo)}
+
+
+if __name__ == "__main__":
+    import sys
+
+    from genstudio.cli import main
+
+    main(["train", f"denoise/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])

@@ -1,0 +1,227 @@
+"""Pictures made worse, restored by several methods, and compared with their originals, in one pass.
+
+    trial = Trial(...)                                          # how they are made worse, what of them counts
+    comparison = compare(trial, {"ours": ..., "bicubic": ...}, folder, Judge())
+    print(as_table(comparison))
+
+A picture is decoded and made worse once, then goes through each method; nothing of it is kept but numbers,
+and what an album wants.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from genstudio import images, metrics
+from genstudio.errors import InputError, UsageError
+from genstudio.sheets import Album
+from genstudio.weights import Metric
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
+Restore = Callable[[Pixels], Pixels]
+
+COLUMNS = {"psnr": ("psnr_y", "psnr_rgb"), "ssim": ("ssim_y",), "lpips": ("lpips",)}
+DIGITS = {"psnr_y": 2, "psnr_rgb": 2, "ssim_y": 4, "lpips": 4}
+PROTOCOLS = {
+    "psnr_y": "Y of BT.601 in 16..235, dB",
+    "psnr_rgb": "RGB, dB",
+    "ssim_y": "Y of BT.601, Gaussian 11x11 of sigma 1.5",
+    "lpips": "LPIPS-alex 0.1, less is better",
+}
+LEAST_PX = {"psnr_y": 1, "psnr_rgb": 1, "ssim_y": 11, "lpips": 31}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way of making pictures worse, and what of the restored ones counts."""
+
+    label: str  # stands beside a metric's name: "x4"
+    how: str  # in words: "Pillow bicubic reduction"
+    degrade: Callable[[Pixels, int], Pixels]  # (original, seed) -> what is to be restored
+    multiple: int = 1  # originals are cut to a multiple of so many pixels a side
+    border_px: int = 0  # left out on every side when compared
+    facts: Mapping[str, Any] = field(default_factory=dict)  # for JSON, what tells it from the task's others
+
+    def __str__(self) -> str:
+        return self.how + (f", border of {self.border_px} px left out" if self.border_px else "")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One picture restored by one method: numbers by the names of `DIGITS`."""
+
+    picture: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How methods did on the pictures of a folder; the first of them is the one in question."""
+
+    dataset: str
+    trial: Trial
+    scores: Mapping[str, Sequence[Score]]  # by method; of each picture
+    seconds_per_mp: Mapping[str, float]  # by method; a million pixels of the result, the median picture
+
+    @property
+    def method(self) -> str:
+        return next(iter(self.scores))
+
+
+class Judge:
+    """Compares restored pictures with originals by the metrics asked for: "psnr", "ssim", "lpips".
+
+    Raises:
+        UsageError: an unknown metric.
+        WeightsError: LPIPS without AlexNet's features; see `perceptual.backbone`.
+    """
+
+    def __init__(self, names: Sequence[str] = ("psnr", "ssim")) -> None:
+        unknown = [name for name in names if name not in COLUMNS]
+        if unknown or not names:
+            found = ", ".join(unknown) or "none"
+            raise UsageError(f"--metrics: expected some of {', '.join(COLUMNS)}, found {found}")
+        self.columns = [column for name in names for column in COLUMNS[name]]
+        if "lpips" in names:
+            from genstudio.perceptual import LPIPS
+
+            self.lpips = LPIPS()
+
+    def __call__(self, picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
+        """Compare (H, W, 3) uint8 pictures; a metric that needs more pixels than there are is nan."""
+        a, b = (metrics.shave(to_tensor(p), border_px) for p in (restored, original))
+        y_a, y_b = metrics.luma(a), metrics.luma(b)
+        side = min(a.shape[-2:])
+        compute: dict[str, Callable[[], torch.Tensor]] = {
+            "psnr_y": lambda: metrics.psnr(y_a, y_b),
+            "psnr_rgb": lambda: metrics.psnr(a * 255, b * 255),
+            "ssim_y": lambda: metrics.ssim(y_a, y_b),
+            "lpips": lambda: self.lpips(a, b),
+        }
+        return Score(
+            picture, {c: compute[c]().item() if side >= LEAST_PX[c] else np.nan for c in self.columns}
+        )
+
+
+def to_tensor(pixels: Pixels) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) float64 in 0..1."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / 255
+
+
+def files(folder: Path) -> list[Path]:
+    """The pictures in `folder`, by name. Raises InputError if there is none."""
+    found = sorted(f for f in folder.iterdir() if images.is_picture_name(f)) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"expected a folder of pictures, found none in {folder}; check --data")
+    return found
+
+
+def load(file: Path, multiple: int, border_px: int) -> Pixels:
+    """A picture as RGB, cut at the right and bottom to a multiple of so many pixels.
+
+    Raises InputError if it cannot be read, or nothing of it is left within the border.
+    """
+    pixels = np.asarray(images.to_pil(images.read(file)).convert("RGB"))
+    height, width = (side // multiple * multiple for side in pixels.shape[:2])
+    if min(height, width) <= 2 * border_px:
+        found = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        least = max(2 * border_px, multiple - 1)
+        raise InputError(f"{file}: expected more than {least} pixels a side, found {found}; leave it out")
+    return pixels[:height, :width]
+
+
+def compare(
+    trial: Trial, methods: Mapping[str, Restore], folder: Path, judge: Judge, album: Album | None = None
+) -> Comparison:
+    """Scores and pace of each method on every picture of `folder`.
+
+    Args:
+        methods: by name, the one in question first; each from (h, w, 3) to the original's size.
+        album: is given each picture, to save.
+
+    Raises:
+        InputError: no pictures, or one that cannot be read or is too small.
+    """
+    scores: dict[str, list[Score]] = {name: [] for name in methods}
+    pace: dict[str, list[float]] = {name: [] for name in methods}
+    console = Console(stderr=True)
+    bar = partial(track, description=folder.name, console=console, disable=not console.is_terminal)
+    for k, file in enumerate(bar(files(folder))):
+        original = load(file, trial.multiple, trial.border_px)
+        damaged = trial.degrade(original, k)
+        restored = {}
+        for name, restore in methods.items():
+            began = time.perf_counter()
+            restored[name] = restore(damaged)
+            megapixels = original.shape[0] * original.shape[1] / 1e6
+            pace[name].append((time.perf_counter() - began) / megapixels)
+            scores[name].append(judge(file.name, restored[name], original, trial.border_px))
+        if album is not None:
+            album.add(file.stem, damaged, restored, original)
+    # The median, for the first picture has a net's warming up to wait for.
+    return Comparison(folder.name, trial, scores, {name: float(np.median(pace[name])) for name in methods})
+
+
+def mean(scores: Sequence[Score]) -> Score:
+    """The mean of every number."""
+    columns = scores[0].values
+    return Score("mean", {c: float(np.mean([score.values[c] for score in scores])) for c in columns})
+
+
+def finite(score: Score) -> dict[str, float | None]:
+    """A score for JSON, which has no infinity: None stands for it."""
+    return {column: value if np.isfinite(value) else None for column, value in score.values.items()}
+
+
+def as_json(comparison: Comparison) -> str:
+    """One line: the means of all methods, and the scores on each picture of the one in question."""
+    method, *others = comparison.scores
+    scores = comparison.scores[method]
+    row: dict[str, Any] = {"model": method, "data": comparison.dataset, **comparison.trial.facts}
+    row |= {"n": len(scores), "mean": finite(mean(scores))}
+    row |= {other: finite(mean(comparison.scores[other])) for other in others}
+    row |= {"seconds_per_mp": {name: float(f"{s:.3g}") for name, s in comparison.seconds_per_mp.items()}}
+    return dumps(row | {"pictures": {score.picture: finite(score) for score in scores}})
+
+
+def as_table(comparison: Comparison) -> str:
+    """A row for each picture and for the mean; for each metric, the method in question, then the others."""
+    method, *others = comparison.scores
+    scores = comparison.scores[method]
+    columns = list(scores[0].values)
+    widths = [10, *(max(9, len(other) + 1) for other in others)] * len(columns)
+
+    def line(title: str, cells: Iterable[str]) -> str:
+        return f"{title:32.32}" + "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+
+    lines = [f"{comparison.dataset} {comparison.trial.label}, n={len(scores)}; {comparison.trial}"]
+    lines.append(line("", (name for column in columns for name in (column, *others))))
+    for row in zip(*([*each, mean(each)] for each in comparison.scores.values()), strict=True):
+        lines.append(line(row[0].picture, (f"{s.values[c]:.{DIGITS[c]}f}" for c in columns for s in row)))
+    pace = ", ".join(f"{name} {seconds:.3g}" for name, seconds in comparison.seconds_per_mp.items())
+    return "\n".join([*lines, f"seconds per megapixel: {pace}"])
+
+
+def as_metrics(comparison: Comparison) -> list[Metric]:
+    """The means of the method in question, as a weights header states them."""
+    scores, trial = comparison.scores[comparison.method], comparison.trial
+    return [
+        Metric(
+            name=f"{column} {trial.label}",
+            dataset=comparison.dataset,
+            value=round(value, DIGITS[column]),
+            n=len(scores),
+            protocol=f"{PROTOCOLS[column]}; {trial}",
+        )
+        for column, value in mean(scores).values.items()
+    ]

@@ -1,0 +1,165 @@
+"""Training upscalers for fidelity: L1, then MSE at the end, on bicubic reductions of good photographs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+
+from genstudio import metrics, weights
+from genstudio.data.degrade import quantize, reduce_bicubic
+from genstudio.data.store import PictureStore
+from genstudio.training.loop import Losses, Recipe, Update, cosine
+from genstudio.training.optimizer import muon
+from genstudio.upscale.compact import Compact, CompactConfig
+from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
+from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
+
+# Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a
+# whole kernel.
+MARGIN_PX = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidelityRecipe(Recipe):
+    """Everything that decides a run. Lengths in low-resolution pixels, progress as a share of the steps."""
+
+    net: CompactConfig | RRDBNetConfig | SRCNNConfig
+    steps: int = 40_000
+    batch_size: int = 16
+    clip_norm: float = 0.5
+    crop_px: int = 48
+    lr: float = 5e-3
+    warmup: float = 0.01
+    mse_after: float = 0.85
+    warm_start: str | None = None
+    validation_px: int = 512
+
+    @property
+    def min_side_px(self) -> int:
+        """The shortest side a training picture may have."""
+        return (self.crop_px + 2 * MARGIN_PX) * self.net.scale
+
+
+class FidelityLearner:
+    """One net, one loss, one optimizer; a batch is (reduced, original) crops of the store's training part."""
+
+    def __init__(self, recipe: FidelityRecipe, store: PictureStore | None) -> None:
+        self.recipe = recipe
+        self.store = store
+        torch.manual_seed(recipe.seed)
+        self.net: nn.Module = build(recipe)
+        if recipe.warm_start:
+            warm_start(self.net, recipe.warm_start)
+        self.net.to(memory_format=torch.channels_last)
+        self.optimizer: Any = muon(self.net, recipe.lr)
+        self.schedule = cosine(recipe.lr, recipe.warmup)
+        self.wrapped = self.net
+        self.device = torch.device("cpu")
+        if store is not None:
+            self.train_part, self.validation_part = store.split()
+
+    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
+        self.device = accelerator.device
+        self.wrapped, self.optimizer = accelerator.prepare(self.net, self.optimizer)
+        return [self.wrapped]
+
+    def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
+        """(N, 3, crop, crop) reduced and (N, 3, crop * scale, crop * scale) original, 0..1."""
+        assert self.store is not None
+        r, scale = self.recipe, self.recipe.net.scale
+        rng = np.random.default_rng((r.seed, k, process))
+        crops = self.store.crops(self.train_part, r.batch_size, r.min_side_px, rng)
+        original = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
+        reduced = metrics.shave(reduce_bicubic(original, scale), MARGIN_PX)
+        return channels_last(reduced), channels_last(metrics.shave(original, MARGIN_PX * scale))
+
+    def step(self, batch: tuple[Tensor, Tensor], progress: float, update: Update) -> Losses:
+        reduced, original = batch
+        restored = self.wrapped(reduced)
+        l1 = F.l1_loss(restored, original)
+        # MSE is what PSNR counts, but a poor teacher from scratch; scaled to gradients of L1's size at this
+        # stage.
+        loss = l1 if progress < self.recipe.mse_after else 20 * F.mse_loss(restored, original)
+        update(loss, self.optimizer, self.schedule(progress))
+        return {"loss": loss, "l1": l1}
+
+    def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+        """Mean Y-PSNR in dB over the held-back pictures, by the literature's protocol."""
+        assert self.store is not None
+        scale = self.recipe.net.scale
+        scores: list[float] = []
+        rows: list[np.ndarray[Any, Any]] = []
+        for index in self.validation_part:
+            reduced, original = validation_pair(self.store[index], scale, self.recipe.validation_px)
+            restored = quantize(net(reduced.to(self.device))).cpu()
+            a, b = (metrics.shave(metrics.luma(p), scale) for p in (restored, original))
+            scores.append(metrics.psnr(a, b).item())
+            if len(rows) < 4:
+                rows.append(sample_row(reduced, restored, original))
+        if samples is not None:
+            Image.fromarray(np.concatenate(rows)).save(samples)
+        return {"psnr_y": float(np.mean(scores))}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def export(self, net: nn.Module) -> nn.Module:
+        return net
+
+
+def build(recipe: FidelityRecipe) -> nn.Module:
+    if isinstance(recipe.net, CompactConfig):
+        return Compact(recipe.net)
+    return SRCNN(recipe.net) if isinstance(recipe.net, SRCNNConfig) else RRDBNet(recipe.net)
+
+
+def warm_start(net: nn.Module, name: str) -> None:
+    """Copy into `net` every tensor of the weights `name` that fits; the tail of another scale starts
+    afresh."""
+    _, state = weights.load(name, "upscale")
+    own = net.state_dict()
+    fitting = {
+        key: value.float() for key, value in state.items() if key in own and value.shape == own[key].shape
+    }
+    net.load_state_dict(own | fitting)
+
+
+def validation_pair(picture: np.ndarray[Any, Any], scale: int, most_px: int) -> tuple[Tensor, Tensor]:
+    """The centre of a picture and its reduction by Pillow, (1, 3, h, w) each, 0..1."""
+    height, width = (min(side, most_px) // scale * scale for side in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    original = Image.fromarray(picture[top : top + height, left : left + width])
+    reduced = original.resize((width // scale, height // scale), Image.Resampling.BICUBIC)
+    return to_tensor(reduced), to_tensor(original)
+
+
+def sample_row(
+    reduced: Tensor, restored: Tensor, original: Tensor, side_px: int = 256
+) -> np.ndarray[Any, Any]:
+    """Bicubic | restored | original, the same centre square of each, uint8."""
+    bicubic = F.interpolate(reduced, size=original.shape[-2:], mode="bicubic").clamp(0, 1)
+    height, width = original.shape[-2:]
+    top, left = max(0, (height - side_px) // 2), max(0, (width - side_px) // 2)
+    squares = [p[0, :, top : top + side_px, left : left + side_px] for p in (bicubic, restored, original)]
+    row = np.zeros((side_px, 3 * side_px, 3), np.uint8)
+    pixels = (torch.cat(squares, 2) * 255).round().byte().permute(1, 2, 0).numpy()
+    row[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return row
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
