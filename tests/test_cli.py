@@ -260,7 +260,7 @@ def test_a_folder_with_bad_pictures_finishes_lists_them_and_exits_1(run: Run) ->
     assert "b.png" in lines[-2]
     assert lines[-1] == "genstudio: 1 of 4 pictures failed"
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.png"))
-    assert written == ["a-compact-x4.png", "c-compact-x4.png", "sub/d-compact-x4.png"]
+    assert written == [f"{name}-photo-compact-x4.png" for name in ("a", "c", "sub/d")]
 
 
 def test_a_name_with_the_size_of_the_result(run: Run) -> None:
@@ -482,7 +482,7 @@ def test_the_real_net_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["upscale", save("a.png", 33, 21), "o.png", "--json"]) == 0
+    assert main(["upscale", save("a.png", 33, 21), "o.png", "--model", "compact", "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
     assert line["models"] == ["compact-x4"]
     assert line["output_size"] == [132, 84]

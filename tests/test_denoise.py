@@ -16,7 +16,7 @@ from torch import nn
 from genstudio import Denoise, community, images, weights
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
-from genstudio.denoise import train
+from genstudio.denoise import neighbours, train
 from genstudio.denoise.dae import DAE, DAEConfig, Told
 from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
 from genstudio.engine import TorchEngine
@@ -401,8 +401,8 @@ def test_photo_noise_spares_some(store: PictureStore) -> None:
 
 def test_neighbours_share_an_edge_and_are_never_the_same() -> None:
     places = torch.arange(36.0).view(1, 1, 6, 6)
-    for pair in range(len(train.PAIRS)):
-        one, other = train.neighbours(places, torch.full((1, 3, 3), pair))
+    for pair in range(len(neighbours.PAIRS)):
+        one, other = neighbours.split(places, torch.full((1, 3, 3), pair))
         assert set((one - other).abs().flatten().tolist()) <= {1.0, 6.0}
         cells = [torch.div(p, 12, rounding_mode="floor") * 3 + p % 6 // 2 for p in (one, other)]
         assert torch.equal(cells[0], cells[1])

@@ -35,7 +35,7 @@ class DAEConfig:
     in the picture."""
 
     width: int = 96
-    blocks: int = 1
+    blocks: int = 2
     levels: int = 2
     told: bool = True
 

@@ -23,7 +23,7 @@ class DAEPlainConfig:
     """`width` channels at half size, twice as many at a quarter, there `code` for every 48 values (4x4 RGB
     pixels)."""
 
-    width: int = 32
+    width: int = 56
     code: int = 24
 
 

@@ -17,7 +17,7 @@ class UpscalerOptions(EngineOptions):
     """Which net, and how it is run."""
 
     model: str = Field(
-        default="compact",
+        default="photo-compact",
         description="A name from `genstudio models`, a family (compact takes the scale that fits), "
         "or a file, also of the community (Real-ESRGAN and the like).",
     )

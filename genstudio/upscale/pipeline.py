@@ -42,7 +42,7 @@ class Upscale(Restorer):
     @classmethod
     def from_weights(
         cls,
-        model: str | Path = "compact",
+        model: str | Path = "photo-compact",
         *,
         device: "str | torch.device" = "auto",
         precision: str = "auto",
