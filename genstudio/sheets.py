@@ -23,10 +23,10 @@ class Album:
     """Restored pictures in a folder: each as NAME.png when it comes, at the end their sheet as sheet.png.
 
     Args:
-        folder: made if missing.
+        folder: made if missing; what lies in it may be somebody's originals, so it must be empty.
 
     Raises:
-        OutputError: the folder cannot be made, or a file not be written.
+        OutputError: the folder cannot be made or holds something, or a file cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,14 +34,23 @@ class Album:
         self._captions: Sequence[str] = ()
         self._rows: list[list[Pixels]] = []  # details alone, so that no picture is held
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            occupied = any(folder.iterdir())
         except OSError as error:
             raise OutputError(f"--save: cannot make the folder {folder} ({error.strerror})") from error
+        if occupied:
+            raise OutputError(
+                f"--save: expected a new or an empty folder, found files in {folder}; choose another"
+            )
 
     def add(self, name: str, damaged: Pixels, restored: Mapping[str, Pixels], original: Pixels) -> None:
-        """One picture by each method, of which the first one's is saved; `damaged` may be smaller."""
+        """One picture by each method, of which the first one's is saved; `damaged` may be smaller.
+
+        `name` is its file's; the suffix is kept where another picture has the same stem.
+        """
         method, *others = restored
-        self._save(Image.fromarray(restored[method]), name)
+        taken = Path(name).stem == "sheet" or (self.folder / f"{Path(name).stem}.png").exists()
+        self._save(Image.fromarray(restored[method]), name if taken else Path(name).stem)
         if min(original.shape[:2]) < SIDE_PX:  # too small for a detail
             return
         detail = busiest(original, SIDE_PX)

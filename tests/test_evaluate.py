@@ -120,6 +120,22 @@ def test_a_sheet_shows_the_detail_of_every_picture_alike(tmp_path: Path) -> None
         album.add("c", small, {"ours": small}, small)
 
 
+def test_originals_are_never_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert main(["evaluate", "upscale", "--data", str(folder), "--save", str(folder)]) == 4
+    assert "expected a new or an empty folder" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_pictures_of_one_stem_are_all_saved(tmp_path: Path) -> None:
+    album = Album(tmp_path / "new" / "deep")
+    picture = data.chelsea()[:40, :40]
+    for name in ("a.png", "a.jpg", "sheet.png"):
+        album.add(name, picture, {"ours": picture}, picture)
+    album.finish()
+    assert {file.name for file in album.folder.iterdir()} == {"a.png", "a.jpg.png", "sheet.png.png"}
+
+
 def test_a_perfect_picture_is_null_in_json() -> None:
     picture = data.chelsea()[:40, :40]
     score = Judge()("same", picture, picture, 4)
@@ -133,7 +149,7 @@ def test_a_perfect_picture_is_null_in_json() -> None:
         (["--metrics", "psnr,foo"], 2, "found foo"),
         (["--scale", "2.5"], 2, "--scale"),
         (["--data", "nowhere"], 3, "found none in nowhere"),
-        (["--save", "nowhere/deep"], 4, "cannot make"),
+        (["--save", "/dev/null/deep"], 4, "cannot make"),
     ],
 )
 def test_refusals(

@@ -544,3 +544,11 @@ def test_denoise_strength_goes_from_the_counterpart_to_the_model(installed: Path
     assert (between != enlarged("tiny-photo-x4", None)).any()
     with pytest.raises(UsageError, match="denoise_strength: expected a photo model"):
         enlarged("tiny-x4", 0.5)
+
+
+def test_denoise_strength_refuses_a_counterpart_that_is_another_net(installed: Path) -> None:
+    header, state = weights.load("tiny-x4", "upscale")
+    path = installed / "upscale" / "tiny-photo-x4.safetensors"
+    weights.save(path, state, header.model_copy(update={"counterpart": "upscale/tiny-x2"}))
+    with pytest.raises(UsageError, match="denoise_strength: expected upscale/tiny-x2 to be the net"):
+        Upscale.from_weights("tiny-photo-x4", device="cpu", denoise_strength=0.5)

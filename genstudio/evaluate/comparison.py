@@ -167,7 +167,7 @@ def compare(
             pace[name].append((time.perf_counter() - began) / megapixels)
             scores[name].append(judge(file.name, restored[name], original, trial.border_px))
         if album is not None:
-            album.add(file.stem, damaged, restored, original)
+            album.add(file.name, damaged, restored, original)
     # The median, for the first picture has a net's warming up to wait for.
     return Comparison(folder.name, trial, scores, {name: float(np.median(pace[name])) for name in methods})
 

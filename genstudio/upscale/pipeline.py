@@ -169,15 +169,20 @@ def soften(net: "nn.Module", header: weights.Header, strength: float) -> None:
     noise: 0 is the counterpart, 1 the model itself (Wang et al. 2019, "Deep Network Interpolation").
 
     Raises:
-        OptionError (a UsageError): the model has no counterpart.
+        OptionError (a UsageError): the model has no counterpart, or the installed one is another net.
     """
     if header.counterpart is None:
         raise OptionError(
-            "denoise_strength", f"expected a photo model, found one of {header.recipe}; leave it out"
+            "denoise_strength",
+            f"expected a photo model with a counterpart to blend with, found {header.recipe}; leave it out",
         )
-    _, before = weights.load_net(header.counterpart, header.task)
-    blended = {key: before.state_dict()[key].lerp(value, strength) for key, value in net.state_dict().items()}
-    net.load_state_dict(blended)
+    before, own = weights.load(header.counterpart, header.task)[1], net.state_dict()
+    if {key: value.shape for key, value in before.items()} != {k: v.shape for k, v in own.items()}:
+        raise OptionError(
+            "denoise_strength",
+            f"expected {header.counterpart} to be the net this model began as, found another; leave it out",
+        )
+    net.load_state_dict({key: before[key].float().lerp(value, strength) for key, value in own.items()})
 
 
 def _engine(name: str, device: "torch.device", precision: str, denoise_strength: float | None) -> "Engine":
