@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from genstudio import metrics, weights
 from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
+from genstudio.errors import UsageError, WeightsError
 from genstudio.training.loop import Losses, Recipe, Update, cosine
 from genstudio.training.optimizer import muon
 from genstudio.upscale.compact import Compact, CompactConfig
@@ -125,8 +126,18 @@ def build(recipe: FidelityRecipe) -> nn.Module:
 
 def warm_start(net: nn.Module, name: str) -> None:
     """Copy into `net` every tensor of the weights `name` that fits; the tail of another scale starts
-    afresh."""
-    _, state = weights.load(name, "upscale")
+    afresh.
+
+    Raises:
+        WeightsError: there are no such weights, or their file is damaged.
+    """
+    try:
+        _, state = weights.load(name, "upscale")
+    except UsageError as error:
+        raise WeightsError(
+            f"expected {name}, which this recipe starts from, found none; train it first, or start from "
+            "nothing with --set warm_start=null"
+        ) from error
     own = net.state_dict()
     fitting = {
         key: value.float() for key, value in state.items() if key in own and value.shape == own[key].shape
