@@ -40,7 +40,7 @@ def _default(value: Any) -> Any:
 
 app = App(
     name="genstudio",
-    help="An image studio: enlarge pictures and take out noise, with weights that ship.",
+    help="An image studio: enlarge pictures with weights that ship, train your own.",
     help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
     help_format="plaintext",
     version=__version__,

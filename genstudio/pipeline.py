@@ -10,6 +10,7 @@ is what nets are trained on, costs half the memory of 16 bits, and the rounding 
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -68,15 +69,15 @@ class Facts:
     precision: str
 
 
-class Restorer:
+class Restorer(ABC):
     """Base of the tasks that answer a picture with a picture."""
 
     def __init__(self, *, tile: Tile = "auto") -> None:
         self.tile = tile
 
+    @abstractmethod
     def plan(self, width: int, height: int, options: Any) -> Plan:
         """How a picture of this size is done as the task's `options` ask. Raises UsageError."""
-        raise NotImplementedError
 
     def facts(self, width: int, height: int, depth: np.dtype[Any], options: Any) -> Facts:
         """How a picture of this size and number type is done, known before it is. Raises UsageError."""

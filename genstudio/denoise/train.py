@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
@@ -28,8 +27,8 @@ from genstudio.denoise import neighbours
 from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
 from genstudio.errors import WeightsError
-from genstudio.training.loop import Losses, Recipe, Update, cosine
-from genstudio.training.optimizer import muon
+from genstudio.training.learner import OneNet, channels_last
+from genstudio.training.loop import Losses, Recipe, Update
 
 VALIDATION_STD = (15, 25, 50)
 
@@ -65,28 +64,16 @@ class DenoiseRecipe(Recipe):
         return self.crop_px * (2 if self.clean == "none" else 1)
 
 
-class DenoiseLearner:
+class DenoiseLearner(OneNet):
     """One net, one loss, one optimizer; a batch is (noisy, noise level, clean) crops of the store."""
 
     def __init__(self, recipe: DenoiseRecipe, store: PictureStore | None) -> None:
         self.recipe = recipe
-        self.store = store
         torch.manual_seed(recipe.seed)
-        self.net: nn.Module = build(recipe.net)
+        net = build(recipe.net)
         if recipe.warm_start:
-            warm_start(self.net, recipe.net, recipe.warm_start)
-        self.net.to(memory_format=torch.channels_last)
-        self.optimizer: Any = muon(self.net, recipe.lr)
-        self.schedule = cosine(recipe.lr, recipe.warmup)
-        self.wrapped = self.net
-        self.device = torch.device("cpu")
-        if store is not None:
-            self.train_part, self.validation_part = store.split()
-
-    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
-        self.device = accelerator.device
-        self.wrapped, self.optimizer = accelerator.prepare(self.net, self.optimizer)
-        return [self.wrapped]
+            warm_start(net, recipe.net, recipe.warm_start)
+        super().__init__(net, recipe.lr, recipe.warmup, store)
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy (N, 3, crop, crop), level of its noise (N,), clean (N, 3, crop, crop)."""
@@ -132,16 +119,6 @@ class DenoiseLearner:
         if samples is not None:
             save_sheet(rows[:4], samples)
         return {name: float(np.mean(values)) for name, values in scores.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def export(self, net: nn.Module) -> nn.Module:
-        return net
 
 
 class NeighbourLearner(DenoiseLearner):
@@ -240,10 +217,6 @@ def save_sheet(rows: list[Tensor], path: Path) -> None:
         sheet.paste(Image.fromarray(pixels), (0, top))
         top += row.shape[2]
     sheet.save(path)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def make_learner(recipe: DenoiseRecipe, store: PictureStore | None) -> DenoiseLearner:

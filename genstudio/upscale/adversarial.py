@@ -28,13 +28,13 @@ from genstudio.data.degrade import photo, quantize
 from genstudio.data.store import PictureStore
 from genstudio.errors import UsageError, WeightsError
 from genstudio.perceptual import LPIPS, PerceptualLoss
+from genstudio.training.learner import channels_last
 from genstudio.training.loop import Losses, Update, cosine
 from genstudio.upscale.discriminator import HALVED, Discriminator, DiscriminatorConfig
 from genstudio.upscale.fidelity import (
     MARGIN_PX,
     FidelityLearner,
     FidelityRecipe,
-    channels_last,
     sample_row,
     validation_pair,
 )

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
@@ -15,8 +14,8 @@ from genstudio import metrics, weights
 from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
 from genstudio.errors import UsageError, WeightsError
-from genstudio.training.loop import Losses, Recipe, Update, cosine
-from genstudio.training.optimizer import muon
+from genstudio.training.learner import OneNet, channels_last
+from genstudio.training.loop import Losses, Recipe, Update
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
@@ -47,28 +46,16 @@ class FidelityRecipe(Recipe):
         return (self.crop_px + 2 * MARGIN_PX) * self.net.scale
 
 
-class FidelityLearner:
+class FidelityLearner(OneNet):
     """One net, one loss, one optimizer; a batch is (reduced, original) crops of the store's training part."""
 
     def __init__(self, recipe: FidelityRecipe, store: PictureStore | None) -> None:
         self.recipe = recipe
-        self.store = store
         torch.manual_seed(recipe.seed)
-        self.net: nn.Module = build(recipe)
+        net = build(recipe)
         if recipe.warm_start:
-            warm_start(self.net, recipe.warm_start)
-        self.net.to(memory_format=torch.channels_last)
-        self.optimizer: Any = muon(self.net, recipe.lr)
-        self.schedule = cosine(recipe.lr, recipe.warmup)
-        self.wrapped = self.net
-        self.device = torch.device("cpu")
-        if store is not None:
-            self.train_part, self.validation_part = store.split()
-
-    def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
-        self.device = accelerator.device
-        self.wrapped, self.optimizer = accelerator.prepare(self.net, self.optimizer)
-        return [self.wrapped]
+            warm_start(net, recipe.warm_start)
+        super().__init__(net, recipe.lr, recipe.warmup, store)
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
         """(N, 3, crop, crop) reduced and (N, 3, crop * scale, crop * scale) original, 0..1."""
@@ -106,16 +93,6 @@ class FidelityLearner:
         if samples is not None:
             Image.fromarray(np.concatenate(rows)).save(samples)
         return {"psnr_y": float(np.mean(scores))}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def export(self, net: nn.Module) -> nn.Module:
-        return net
 
 
 def build(recipe: FidelityRecipe) -> nn.Module:
@@ -170,7 +147,3 @@ def sample_row(
 
 def to_tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-
-
-def channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
