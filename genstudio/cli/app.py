@@ -1,0 +1,34 @@
+"""The app that commands are added to, and the parameters that many of them have."""
+
+from typing import Any
+
+from cyclopts import App, Group, Parameter
+
+from genstudio import __version__, shell
+
+
+def _default(value: Any) -> Any:
+    """What --help shows of a default: nothing where it says nothing."""
+    return None if value in (False, "", ()) else value
+
+
+app = App(
+    name="genstudio",
+    help="An image studio: enlarge pictures with weights that ship, train your own.",
+    help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=(), show_default=_default),
+    print_error=False,
+    exit_on_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+_OPTIONS = Group("Options", sort_key=1)
+_FILE_OPTIONS = Group("Files", sort_key=3)
+
+# Of a model whose fields are a command's options.
+TASK = Parameter(name="*", group=_OPTIONS)
+FILES = Parameter(name="*", group=_FILE_OPTIONS)
+JSON = Parameter(group=_FILE_OPTIONS, help="One line of JSON for each picture on standard output.")

@@ -1,0 +1,98 @@
+"""Pictures in, pictures out: a command for each task that restores."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from genstudio import shell
+from genstudio.cli.app import FILES, JSON, TASK, app
+from genstudio.denoise.options import DenoiseOptions
+from genstudio.errors import UsageError
+from genstudio.options import FileOptions
+from genstudio.tasks import TASKS
+from genstudio.upscale.options import UpscaleOptions
+
+if TYPE_CHECKING:
+    from genstudio.batch import Progress
+    from genstudio.images import Picture
+
+_IN_AND_OUT = (
+    "IN: a file, several, a folder, or - for standard input. "
+    "OUT: a file, a folder (several pictures need one; end a new one with /), or - for standard output."
+)
+_UPSCALE, _DENOISE, _FILE_DEFAULTS = UpscaleOptions(), DenoiseOptions(), FileOptions()
+
+
+@app.command(usage="Usage: genstudio upscale IN... OUT [OPTIONS]")
+def upscale(
+    *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
+    options: Annotated[UpscaleOptions, TASK] = _UPSCALE,
+    files: Annotated[FileOptions, FILES] = _FILE_DEFAULTS,
+    json: Annotated[bool, JSON] = False,
+) -> None:
+    """Enlarge pictures, 1 to 16 times."""
+    _restore("upscale", paths, options, files, json)
+
+
+@app.command(usage="Usage: genstudio denoise IN... OUT [OPTIONS]")
+def denoise(
+    *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
+    options: Annotated[DenoiseOptions, TASK] = _DENOISE,
+    files: Annotated[FileOptions, FILES] = _FILE_DEFAULTS,
+    json: Annotated[bool, JSON] = False,
+) -> None:
+    """Take the noise out of pictures."""
+    _restore("denoise", paths, options, files, json)
+
+
+def _restore(
+    task: str,
+    paths: Sequence[str],
+    options: UpscaleOptions | DenoiseOptions,
+    files: FileOptions,
+    json: bool,
+) -> None:
+    """Every picture of IN through a task, to OUT."""
+    from genstudio import batch, console
+
+    *inputs, output = _in_and_out(task, paths, json)
+    the_plan = batch.plan(inputs, output, files, options.name_fields())
+    module, _, name = TASKS[task].pipeline.partition(":")
+    restorer = getattr(importlib.import_module(module), name).from_options(options)
+
+    def work(picture: "Picture", progress: "Progress") -> "Picture":
+        done: Picture = restorer.restore(
+            picture, lambda width, height: restorer.plan(width, height, options), progress
+        )
+        return done
+
+    def facts(picture: "Picture") -> dict[str, Any]:
+        of_this = restorer.facts(picture.width, picture.height, picture.dtype, options)
+        return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
+
+    steps = partial(
+        batch.run, the_plan, work, files, fields=options.name_fields, size=options.size, facts=facts
+    )
+    console.run(steps, the_plan, json)
+
+
+def _in_and_out(task: str, paths: Sequence[str], json: bool) -> list[str]:
+    """The paths with - where it was meant; refuses what a terminal or a pipe cannot do."""
+    if len(paths) < 2:
+        raise UsageError(
+            f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio {task} --help"
+        )
+    names = ["-" if path == shell.STDIO else path for path in paths]
+    if names[-1] == "-" and json:
+        raise UsageError("expected --json or a picture on standard output, found both; name a file as OUT")
+    if names[-1] == "-" and sys.stdout.isatty():
+        raise UsageError(
+            "expected standard output to go to a file or a program, found a terminal; add > FILE"
+        )
+    if "-" in names[:-1] and sys.stdin.isatty():
+        raise UsageError("expected a picture on standard input, found a terminal; add < FILE, or name a file")
+    return names

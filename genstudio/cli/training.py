@@ -1,0 +1,99 @@
+"""From pictures to a run, from a run to weights."""
+
+import importlib
+import json as jsonlib
+import os
+import re
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from genstudio import weights
+from genstudio.cards import register
+from genstudio.cli.app import TASK, app
+from genstudio.errors import UsageError
+from genstudio.tasks import TASKS
+from genstudio.training.options import TrainOptions
+from genstudio.weightsfile import write_atomically
+
+
+@app.command(usage="Usage: genstudio train RECIPE --data DIR [OPTIONS]")
+def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
+    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.
+
+    Parameters
+    ----------
+    recipe
+        TASK/NAME of the weights to make.
+    """
+    task = recipe.partition("/")[0]
+    if task not in TASKS:
+        raise UsageError(f"expected a recipe TASK/NAME (tasks: {', '.join(TASKS)}), found {recipe!r}")
+
+    from genstudio.training import run
+
+    module = importlib.import_module(TASKS[task].recipes.partition(":")[0])
+    sitting = run.train(module, recipe, options)
+    result = sitting.result
+    if result is None:
+        print(jsonlib.dumps(asdict(sitting.recipe), indent=2))
+        print(f"ready to train on {sitting.pictures} pictures in {sitting.run}", file=sys.stderr)
+        return
+    so_far = f"{sitting.run}: step {result.step} of {sitting.recipe.steps} after {result.minutes:.0f} minutes"
+    todo = f"genstudio export {sitting.run}" if result.finished else "--resume goes on"
+    print(f"{so_far}; {todo}", file=sys.stderr)
+
+
+@app.command(usage="Usage: genstudio export RUN --name TASK/NAME [OPTIONS]")
+def export(
+    run: Path,
+    /,
+    *,
+    name: Annotated[str, Parameter(help="TASK/NAME of the weights.")],
+    data_license: Annotated[str, Parameter(help="Licence of the pictures trained on.")],
+    advice: Annotated[str, Parameter(help="When to use these weights, in one line.")],
+    evaluate: Annotated[
+        tuple[Path, ...], Parameter(help="Folder of pictures to measure on, for the header; repeatable.")
+    ] = (),
+    folder: Annotated[
+        Path | None, Parameter(help="Folder of weights to write into; $GENSTUDIO_WEIGHTS if not given.")
+    ] = None,
+) -> None:
+    """Write a run's weights as a file that describes itself, with its index line and its card.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    """
+    task = name.partition("/")[0]
+    if task not in TASKS or not re.fullmatch(r"[\w-]+/\w[\w.-]*", name):
+        raise UsageError(f"--name: expected TASK/NAME (tasks: {', '.join(TASKS)}), found {name!r}")
+    home = folder or os.environ.get("GENSTUDIO_WEIGHTS")
+    if not home:
+        raise UsageError(
+            "expected --folder, the folder of weights to write into, or $GENSTUDIO_WEIGHTS to be set"
+        )
+
+    from genstudio import evaluate as measure
+    from genstudio.training import run as training
+
+    for pictures in evaluate:
+        measure.files(pictures)
+    # Complete before it takes its place: made and measured in a folder of its own.
+    with tempfile.TemporaryDirectory() as draft:
+        path = Path(draft) / "draft.safetensors"
+        training.export(run, path, data_license=data_license, advice=advice)
+        if evaluate:
+            measure.record(path, evaluate)
+        header = weights.read_header(path)
+        if header.task != task:
+            raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
+        target = Path(home) / f"{name}.safetensors"
+        write_atomically(target, path.read_bytes())
+    register(target)
+    print(target)
