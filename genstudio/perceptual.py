@@ -1,14 +1,16 @@
 """Distances as people see them, on features of nets that were trained on ImageNet.
 
 LPIPS (Zhang et al. 2018) measures results: the package `lpips` brings its calibrated linear layers, above
-an AlexNet. `PerceptualLoss` (Johnson et al. 2016) trains nets, on VGG-16. AlexNet and VGG are torchvision's,
-looked for in $GENSTUDIO_WEIGHTS, in torch's own cache, and else downloaded and verified.
+an AlexNet. `PerceptualLoss` (Johnson et al. 2016) trains nets, on VGG-16; `StyleJudge` trains and measures
+what takes a style on. AlexNet and VGG are torchvision's, looked for in $GENSTUDIO_WEIGHTS, in torch's own
+cache, and else downloaded and verified.
 """
 
 import os
 import urllib.error
 import warnings
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -90,7 +92,8 @@ class VGGFeatures(nn.Module):
     """VGG-16 (Simonyan and Zisserman 2015), frozen, as far as the deepest layer asked for.
 
     Args:
-        layers: some of conv1_1, conv1_2, conv2_1, ..., conv5_3.
+        layers: some of conv1_1, conv1_2, conv2_1, ..., conv5_3, as they are before their ReLUs, and of
+            relu1_1, ..., relu5_3, as they are after.
 
     Raises:
         UsageError: a layer VGG-16 does not have.
@@ -103,10 +106,13 @@ class VGGFeatures(nn.Module):
     def __init__(self, layers: Collection[str]) -> None:
         super().__init__()
         numbers = {f"conv{b}_{c}": (b, c) for b, row in enumerate(VGG16, 1) for c in range(1, len(row) + 1)}
-        unknown = set(layers) - set(numbers)
+        needed = {layer.replace("relu", "conv") for layer in layers}
+        unknown = needed - set(numbers)
         if unknown or not layers:
             found = ", ".join(sorted(unknown)) or "none"
-            raise UsageError(f"expected layers of VGG-16, {', '.join(numbers)}, found {found}")
+            raise UsageError(
+                f"expected layers of VGG-16, {', '.join(numbers)} or relu instead of conv, found {found}"
+            )
         self.layers = frozenset(layers)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
@@ -118,7 +124,7 @@ class VGGFeatures(nn.Module):
             conv = nn.Conv2d(inputs, width, 3, padding=1)
             conv.load_state_dict({part: state[f"features.{index}.{part}"] for part in ("weight", "bias")})
             self.convs[name] = conv
-            if self.layers <= set(self.convs):
+            if needed <= set(self.convs):
                 break
             index += 2 if number < len(VGG16[block - 1]) else 3
             inputs = width
@@ -126,7 +132,7 @@ class VGGFeatures(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
-        """Each layer's output before its ReLU, for pictures (N, 3, H, W) in 0..1, at least 16 px a side."""
+        """Each layer's output by its name, for pictures (N, 3, H, W) in 0..1, at least 16 px a side."""
         h = ((picture - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         found = {}
         for name, conv in self.convs.items():
@@ -136,6 +142,9 @@ class VGGFeatures(nn.Module):
             if name in self.layers:
                 found[name] = out
             h = F.relu(out)
+            relu = name.replace("conv", "relu")
+            if relu in self.layers:
+                found[relu] = h
         return found
 
 
@@ -161,3 +170,64 @@ class PerceptualLoss(nn.Module):
         found = self.features(restored)
         losses = [w * F.l1_loss(found[k].float(), wanted[k].float()) for k, w in self.weights.items()]
         return torch.stack(losses).sum()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `StyleJudge` sees in N pictures: a Gram matrix for each of its layers, (N, C, C) float32, and the
+    features of what they show, (N, C, H, W)."""
+
+    grams: tuple[Tensor, ...]
+    content: Tensor
+
+
+class StyleJudge(nn.Module):
+    """How much of a style pictures have taken on, and how far from their content that led them.
+
+        look = StyleJudge()
+        style_loss, content_distance = judged(look(result), look(content), look(style))
+
+    Raises:
+        WeightsError: see `backbone`.
+    """
+
+    STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+    CONTENT = "relu4_3"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = VGGFeatures({*self.STYLE, self.CONTENT})
+
+    def forward(self, picture: Tensor) -> Look:
+        """Of pictures (N, 3, H, W) in 0..1, at least 16 px a side."""
+        found = self.features(picture)
+        return Look(tuple(gram(found[layer]) for layer in self.STYLE), found[self.CONTENT])
+
+
+def gram(features: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, C) float32, the mean over positions (Gatys et al. 2016, equation 3)."""
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.flatten(2).float()
+        return flat @ flat.mT / flat.shape[2]
+
+
+def judged(result: Look, content: Look, style: Look, least: float = 0.0) -> tuple[Tensor, Tensor]:
+    """(style loss, content distance) of each of N pictures, (N,) each; 1 and 0 for the content itself.
+
+    The style loss is the mean over layers of |G(result) - G(style)|^2 / |G(content) - G(style)|^2; the
+    content distance is |F(result) - F(content)|^2 / |F(content)|^2.
+
+    Args:
+        least: the least a style loss is divided by, as a share of |G(style)|^2. More than 0 for training,
+            where a content much like the style would outweigh all others.
+    """
+    losses = [
+        _squares(r - s) / _squares(c - s).maximum(least * _squares(s))
+        for r, c, s in zip(result.grams, content.grams, style.grams, strict=True)
+    ]
+    distance = _squares(result.content - content.content) / _squares(content.content)
+    return torch.stack(losses).mean(0), distance
+
+
+def _squares(x: Tensor) -> Tensor:
+    return x.float().square().flatten(1).sum(1)

@@ -1,0 +1,154 @@
+"""Training the fast net: to make pictures that VGG-16 finds near a style and not far from their content.
+
+The encoder stands still; what is learned is the decoder, by the very losses that results are judged by
+(`StyleJudge`), and by giving a picture back that takes on no style.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genstudio import metrics, weights
+from genstudio.errors import UsageError, WeightsError
+from genstudio.perceptual import StyleJudge, judged
+from genstudio.stylize.fast import Fast, FastConfig
+from genstudio.stylize.learner import Stores, StyleLearner, StyleRecipe, save_sheet
+from genstudio.stylize.transport import Transport
+from genstudio.training.loop import Losses, Update
+
+# The least a style loss is divided by in training, as a share of |G(style)|^2.
+LEAST = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastRecipe(StyleRecipe):
+    """Cut-outs of `crop_px`, and of `late_px` from a progress of `late_after` on, for textures as large as in
+    whole pictures; of each batch of pairs `plain` pictures take on no style and must come back.
+
+    The weights of the losses beside the style's: the content's distance, what a picture without a style
+    lacks (mean absolute difference), and how much neighbouring pixels differ (total variation).
+    """
+
+    net: FastConfig = field(default_factory=FastConfig)
+    late_px: int = 256
+    late_after: float = 0.7
+    plain: int = 1
+    content_weight: float = 0.25
+    plain_weight: float = 5.0
+    tv_weight: float = 0.05
+
+    @property
+    def largest_px(self) -> int:
+        return max(super().largest_px, self.late_px)
+
+
+class FastLearner(StyleLearner):
+    """The decoder; a batch is (contents, styles), (N, 3, crop, crop) each.
+
+    Raises:
+        WeightsError: the encoder's weights, or with stores VGG-16's features, are missing.
+    """
+
+    def __init__(self, recipe: FastRecipe, stores: Stores | None) -> None:
+        self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        net = Fast(recipe.net)
+        if recipe.warm_start:
+            warm_start(net, recipe.warm_start)
+        net.encoder.requires_grad_(False)
+        super().__init__(net, net.decoder, recipe, stores)
+        self.judge = StyleJudge() if stores is not None else None
+
+    def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
+        r = self.recipe
+        rng = np.random.default_rng((r.seed, k, process))
+        crop_px = r.crop_px if k < r.late_after * r.steps else r.late_px
+        return self.photos(r.batch_size, crop_px, rng), self.styles(r.batch_size, crop_px, rng)
+
+    def step(self, batch: tuple[Tensor, Tensor], progress: float, update: Update) -> Losses:
+        assert self.judge is not None
+        r = self.recipe
+        contents, styles = batch
+        with torch.no_grad(), self.autocast():
+            transport = self.transport(contents, styles)
+            content, style = self.judge(contents), self.judge(styles)
+        # Those that take on no style go through the net with the others.
+        pictures = torch.cat((contents, contents[: r.plain]))
+        answers = self.wrapped(pictures, transport.padded(r.plain))
+        results, plain = answers[: len(contents)], answers[len(contents) :]
+        with self.autocast():
+            result = self.judge(results)
+        style_losses, distances = judged(result, content, style, LEAST)
+        losses = {
+            "style": style_losses.mean(),
+            "content": distances.mean(),
+            "plain": F.l1_loss(plain, contents[: r.plain]),
+            "tv": total_variation(results),
+        }
+        loss = (
+            losses["style"]
+            + r.content_weight * losses["content"]
+            + r.plain_weight * losses["plain"]
+            + r.tv_weight * losses["tv"]
+        )
+        update(loss, self.optimizer, self.schedule(progress))
+        return losses
+
+    def transport(self, contents: Tensor, styles: Tensor) -> Transport:
+        net: Any = self.net
+        return Transport.between(net.statistics(contents), net.statistics(styles))
+
+    def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+        """On pairs of held-back photographs and paintings: style loss and content distance as results are
+        judged, and how well a picture comes back that takes on no style, in dB. Sample rows are photograph,
+        painting, result."""
+        assert self.judge is not None
+        scores: dict[str, list[float]] = {"style": [], "content": [], "plain": []}
+        rows = []
+        contents, styles = self.held_back()
+        for content, style in zip(contents[:, None], styles[:, None], strict=True):
+            transport = self.transport(content, style)
+            result = net(content, transport).clamp(0, 1)
+            with self.autocast():
+                looks = [self.judge(picture) for picture in (result, content, style)]
+            style_loss, distance = judged(*looks)
+            plain = net(content).clamp(0, 1)
+            scores["style"].append(style_loss.item())
+            scores["content"].append(distance.item())
+            scores["plain"].append(metrics.psnr(plain, content, peak=1).item())
+            rows.append([content[0], style[0], result[0]])
+        if samples is not None:
+            save_sheet(rows[:6], samples)
+        return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def total_variation(pictures: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels."""
+    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().mean()
+    right = (pictures[..., 1:] - pictures[..., :-1]).abs().mean()
+    return down + right
+
+
+def warm_start(net: Fast, name: str) -> None:
+    """Give `net` the encoder called `name`, or all that weights of a fast net hold.
+
+    Raises WeightsError: there are no such weights, or they are of another size.
+    """
+    try:
+        header, state = weights.load(name, "stylize")
+    except UsageError as error:
+        raise WeightsError(
+            f"expected {name}, which this recipe starts from, found none; train stylize/encoder first"
+        ) from error
+    part: nn.Module = net.encoder if header.arch == "encoder" else net
+    try:
+        part.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{name}: expected weights of a net like {net.config}, found {header.config}"
+        ) from error

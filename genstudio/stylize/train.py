@@ -1,0 +1,70 @@
+"""The recipes of style transfer, each with what it cost and what it gave.
+
+    python -m genstudio.stylize.train fast --data PHOTOS --styles PAINTINGS --out runs/fast
+
+is the same as `genstudio train stylize/fast ...`.
+"""
+
+from genstudio.data.store import open_store
+from genstudio.options import OptionError
+from genstudio.stylize.distil import DistilLearner, DistilRecipe
+from genstudio.stylize.learner import Stores
+from genstudio.stylize.teach import FastLearner, FastRecipe
+from genstudio.training.options import TrainOptions
+from genstudio.training.run import open_pictures, store_cache
+
+
+def open_data(
+    options: TrainOptions, recipe: DistilRecipe | FastRecipe
+) -> tuple[Stores, DistilRecipe | FastRecipe]:
+    """The photographs of `options.data` and the paintings of `options.styles`.
+
+    Raises OptionError where the latter are missing, InputError where a folder has no usable picture.
+    """
+    if options.styles is None:
+        raise OptionError("styles", f"expected a folder of paintings for {recipe.name}, found none; give one")
+    photos, _ = open_pictures(options, recipe)
+    return Stores(photos, open_store(options.styles, store_cache(), recipe.style_side_px)), recipe
+
+
+def make_learner(recipe: DistilRecipe | FastRecipe, stores: Stores | None) -> DistilLearner | FastLearner:
+    """The learner of a recipe; without stores it can only load and export."""
+    if isinstance(recipe, DistilRecipe):
+        return DistilLearner(recipe, stores)
+    return FastLearner(recipe, stores)
+
+
+encoder = DistilRecipe(
+    name="stylize/encoder",
+    steps=1_500,
+    batch_size=16,
+    crop_px=128,
+    lr=5e-3,
+    validate_every=500,
+)
+"""
+    genstudio train stylize/encoder --data PHOTOS --styles PAINTINGS
+"""
+
+fast = FastRecipe(
+    name="stylize/fast",
+    steps=1_800,
+    batch_size=4,
+    crop_px=160,
+    lr=3e-3,
+    warm_start="encoder",
+    validate_every=300,
+)
+"""
+    genstudio train stylize/fast --data PHOTOS --styles PAINTINGS
+"""
+
+RECIPES: dict[str, DistilRecipe | FastRecipe] = {r.name: r for r in (encoder, fast)}
+
+
+if __name__ == "__main__":
+    import sys
+
+    from genstudio.cli import main
+
+    main(["train", f"stylize/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
