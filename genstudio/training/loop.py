@@ -9,10 +9,11 @@
 Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws
 at random comes from its own number, so a resumed run goes on exactly as the straight one would have.
 
-A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  tensorboard/
+A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
 """
 
 import json
+import logging
 import math
 import pickle
 import time
@@ -72,6 +73,7 @@ class Recipe:
     ema_decay: float = 0.999
     validate_every: int = 2_000
     checkpoint_minutes: float = 5.0
+    best_by: str | None = None  # of validation's scores: where it is least, best.ckpt keeps that net as well
 
 
 class Update:
@@ -158,12 +160,13 @@ def train(
     wrapped = learner.prepare(accelerator)
     average.module.to(accelerator.device)  # its counter stays on the CPU, where asking it costs nothing
     update = Update(accelerator, recipe.clip_norm)
-    k, spent = 0, 0.0
+    k, spent, best = 0, 0.0, math.inf
     if resume:
-        k, spent = _load(run / "last.ckpt", learner, average, accelerator.device)
+        k, spent, best = _load(run / "last.ckpt", learner, average, accelerator.device)
     elif main:
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
-        (run / "stats.jsonl").unlink(missing_ok=True)
+        for old in ("stats.jsonl", "best.ckpt"):
+            (run / old).unlink(missing_ok=True)
     accelerator.init_trackers("tensorboard")
 
     began = time.monotonic()
@@ -201,12 +204,15 @@ def train(
                     values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60},
                 )
             if main and (k % recipe.validate_every == 0 or k == recipe.steps):
-                with torch.no_grad():
+                with torch.no_grad(), _Remarks(run, k):
                     scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
                 progress.note(k, scores)
                 _record(accelerator, run, k, scores)
+                if recipe.best_by is not None and scores[recipe.best_by] < best:
+                    best = scores[recipe.best_by]
+                    _save(run / "best.ckpt", None, average, k, spent + (now - began) / 60, best)
             if main and (last or (whole and now - saved > recipe.checkpoint_minutes * 60)):
-                _save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60)
+                _save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60, best)
                 saved = now
             if last:
                 break
@@ -215,22 +221,28 @@ def train(
 
 
 def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
-    """The EMA net of a run's last checkpoint on the CPU, its step, and the minutes it took."""
+    """The EMA net of a run's best checkpoint, or its last, on the CPU; its step, and the minutes it took."""
     average = averaged(learner.net)
-    step, spent = _load(run / "last.ckpt", None, average, torch.device("cpu"))
+    best = run / "best.ckpt"
+    path = best if best.is_file() else run / "last.ckpt"
+    step, spent, _ = _load(path, None, average, torch.device("cpu"))
     return average.module, step, spent
 
 
-def _save(path: Path, learner: Learner, average: AveragedModel, step: int, minutes: float) -> None:
-    state = {"learner": learner.state_dict(), "average": average.state_dict()}
+def _save(
+    path: Path, learner: Learner | None, average: AveragedModel, step: int, minutes: float, best: float
+) -> None:
+    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "average": average.state_dict()}
+    if learner is not None:
+        state["learner"] = learner.state_dict()
     partial = path.with_suffix(".part")
-    torch.save({"step": step, "minutes": minutes, **state}, partial)
+    torch.save(state, partial)
     partial.replace(path)
 
 
 def _load(
     path: Path, learner: Learner | None, average: AveragedModel, device: torch.device
-) -> tuple[int, float]:
+) -> tuple[int, float, float]:
     if not path.is_file():
         raise WeightsError(
             f"expected a checkpoint to go on from, found none at {path}; start without --resume"
@@ -240,7 +252,7 @@ def _load(
         if learner is not None:
             learner.load_state_dict(state["learner"])
         average.load_state_dict(state["average"])
-        return int(state["step"]), float(state["minutes"])
+        return int(state["step"]), float(state["minutes"]), float(state.get("best", math.inf))
     except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(
@@ -253,6 +265,24 @@ def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float
     if accelerator.is_main_process:
         with (run / "stats.jsonl").open("a", encoding="utf-8") as stats:
             stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
+
+
+class _Remarks(logging.Handler):
+    """While entered, what the library warns of goes into the run's stats as well."""
+
+    def __init__(self, run: Path, k: int) -> None:
+        super().__init__(logging.WARNING)
+        self.run, self.k = run, k
+
+    def __enter__(self) -> None:
+        logging.getLogger("genstudio").addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("genstudio").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with (self.run / "stats.jsonl").open("a", encoding="utf-8") as stats:
+            stats.write(json.dumps({"step": self.k, "warning": record.getMessage()}) + "\n")
 
 
 def _seed(*numbers: int) -> int:

@@ -1,0 +1,127 @@
+"""The knobs of `generate`, declared once."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from pydantic import Field, field_validator, model_validator
+
+from genstudio.options import Options
+
+WALK_STOPS = 8
+_KINDS = ("grid", "interpolate", "walk", "like")
+
+
+class GeneratorOptions(Options):
+    """Which net, and where it runs."""
+
+    model: str = Field(default="flowers-64", description="A name from `genstudio models`, or a file.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="Where the net runs; auto takes a GPU where there is one."
+    )
+    seed: int = Field(
+        default=0, ge=0, description="Picture k is decided by this and k alone, however many are made."
+    )
+
+
+class GenerateOptions(GeneratorOptions):
+    """What is made: pictures, a grid of them, a film from one to another, or the closest to a photo."""
+
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many pictures (default 1; with --grid as many as it holds); with --walk how many it "
+        f"passes (default {WALK_STOPS}).",
+    )
+    truncation: float | None = Field(
+        default=None,
+        gt=0,
+        description="Keep latents within this many standard deviations: below 1 pictures are more usual and "
+        "more alike; not at all if not given.",
+    )
+    class_name: Annotated[str | None, Parameter(name="--class")] = Field(
+        default=None, description="Of a model with classes: only pictures of this one."
+    )
+    grid: Annotated[str | None, Parameter(show_default=False)] = Field(
+        default=None, description="COLSxROWS: all in one picture, OUT."
+    )
+    interpolate: str | None = Field(
+        default=None,
+        description="Seeds, 1,5,9 for example: a film from each one's first picture to the next; OUT is "
+        "a GIF, WebP, APNG or MP4.",
+    )
+    walk: bool = Field(
+        default=False, description="A film through pictures of the seed and back to the first."
+    )
+    frames: int = Field(default=120, ge=2, le=10_000, description="Length of a film, 30 a second.")
+    like: Path | None = Field(
+        default=None, description="A photo: find the picture closest to it that the model can make."
+    )
+    upscale: bool = Field(default=False, description="Enlarge what is made 4 times by the default upscaler.")
+    overwrite: bool = Field(default=False, description="Replace files that exist.")
+
+    @field_validator("grid")
+    @classmethod
+    def _two_numbers(cls, grid: str | None) -> str | None:
+        if grid is not None and not re.fullmatch(r"[1-9]\d{0,2}x[1-9]\d{0,2}", grid):
+            raise ValueError(f"expected COLSxROWS, 8x4 for example, found {grid!r}")
+        return grid
+
+    @field_validator("interpolate")
+    @classmethod
+    def _two_seeds(cls, seeds: str | None) -> str | None:
+        if seeds is not None and not re.fullmatch(r"\d{1,18}(,\d{1,18})+", seeds):
+            raise ValueError(f"expected at least two seeds with commas, 1,5,9 for example, found {seeds!r}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "GenerateOptions":
+        asked = [name for name in _KINDS if getattr(self, name) not in (None, False)]
+        if len(asked) > 1:
+            raise ValueError(f"expected one of {', '.join(_KINDS)}, found {' and '.join(asked)}")
+        counted = asked in ([], ["grid"], ["walk"])
+        if self.count is not None and not counted:
+            raise ValueError(f"expected no count with {asked[0]}, found {self.count}; leave it out")
+        if self.like is not None and self.truncation is not None:
+            raise ValueError(f"expected no truncation with like, found {self.truncation:g}; leave it out")
+        if self.walk and self.count == 1:
+            raise ValueError("expected at least two pictures to walk between, found count 1; raise it")
+        if self.grid and self.count is not None and self.count > self.cells[0] * self.cells[1]:
+            raise ValueError(f"expected at most what a grid {self.grid} holds, found count {self.count}")
+        return self
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(columns, rows) of the grid."""
+        columns, _, rows = (self.grid or "1x1").partition("x")
+        return int(columns), int(rows)
+
+    @property
+    def is_film(self) -> bool:
+        return self.walk or self.interpolate is not None
+
+    @property
+    def number(self) -> int:
+        """How many pictures are made, or passed by a walk."""
+        if self.grid:
+            return self.count or self.cells[0] * self.cells[1]
+        return self.count or (WALK_STOPS if self.walk else 1)
+
+
+class NoveltyOptions(GeneratorOptions):
+    """Which model is held against which pictures."""
+
+    data: Path = Field(description="The pictures it was trained on.")
+    download: bool = Field(default=False, description="Fetch a set that goes by its name.")
+    count: int = Field(default=256, ge=1, description="How many pictures to make.")
+    metric: str = Field(
+        default="auto",
+        description="What pictures are compared by: vgg16, a classifier's name (classify/...), untrained; "
+        "auto takes the first of these at hand.",
+    )
+    save: Path | None = Field(
+        default=None,
+        description="Write a sheet of the pictures closest to a training picture, each beside its nearest.",
+    )
+    overwrite: bool = Field(default=False, description="Replace a sheet that exists.")

@@ -1,0 +1,106 @@
+"""The recipes of generators, each with what it cost and what it gave.
+
+    python -m genstudio.generate.train dcgan-64 --data PICTURES --out runs/dcgan-64
+
+is the same as `genstudio train generate/dcgan-64 ...`. PICTURES is any folder; one with a folder for each
+class gives a generator that can be asked for a class.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from genstudio.errors import InputError
+from genstudio.features import resolve
+from genstudio.generate.dcgan import DCGANConfig
+from genstudio.generate.learner import GANLearner, GANRecipe
+from genstudio.generate.pictures import PictureSet, open_pictures
+from genstudio.training.options import TrainOptions
+
+
+def open_data(options: TrainOptions, recipe: GANRecipe) -> tuple[PictureSet, GANRecipe]:
+    """The pictures that `options` name, and the recipe with their classes and the name of its metric.
+
+    Raises InputError where they cannot be read, are less than two, or have other classes than the run.
+    """
+    cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
+    pictures = open_pictures(options.data, cache, recipe.net.size, download=options.download)
+    if len(pictures) < 2:
+        raise InputError(f"{options.data}: expected at least two pictures, found one; add some")
+    classes = pictures.classes if recipe.conditional else ()
+    if recipe.net.classes not in ((), classes):
+        raise InputError(
+            f"{options.data}: expected the classes {', '.join(recipe.net.classes)}, of the run's "
+            f"beginning, found {', '.join(classes) or 'none'}; see --out"
+        )
+    return pictures, replace(recipe, net=replace(recipe.net, classes=classes), metric=resolve(recipe.metric))
+
+
+def make_learner(recipe: GANRecipe, pictures: PictureSet | None) -> GANLearner:
+    """The learner of a recipe; without pictures it can only load and export."""
+    return GANLearner(recipe, pictures)
+
+
+dcgan_64 = GANRecipe(name="generate/dcgan-64", net=DCGANConfig())
+"""Any folder of pictures.
+
+    genstudio train generate/dcgan-64 --data PICTURES
+"""
+
+flowers_64 = replace(dcgan_64, name="generate/flowers-64")
+"""
+    genstudio train generate/flowers-64 --data FLOWERS
+"""
+
+cifar_32 = replace(
+    dcgan_64,
+    name="generate/cifar-32",
+    net=DCGANConfig(size=32, width=128, judge_width=128),
+    steps=40_000,
+    r1=1.0,
+    r2=1.0,
+    augment="adaptive",
+    metric_pictures=5_000,
+    validate_every=2_000,
+)
+"""
+    genstudio train generate/cifar-32 --data cifar10 --download
+"""
+
+plain_64 = replace(
+    dcgan_64,
+    name="generate/plain-64",
+    net=DCGANConfig(judge_norm="batch"),
+    precision="float32",
+    loss="nonsaturating",
+    r1=0.0,
+    r2=0.0,
+    generator_lr=2e-4,
+    discriminator_lr=2e-4,
+    final_lr=1.0,
+    betas=(0.5, 0.999),
+    augment="none",
+    mirror=False,
+    conditional=False,
+    ema_decay=0.0,
+)
+"""What everyone begins with, the recipe of pytorch/examples: the yardstick of the others.
+
+    genstudio train generate/plain-64 --data PICTURES
+"""
+
+plain_32 = replace(
+    plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32, width=128, judge_width=128)
+)
+"""The same at cifar-32's size and width; pytorch/examples has none of 32 px."""
+
+RECIPES = {r.name: r for r in (dcgan_64, flowers_64, cifar_32, plain_64, plain_32)}
+
+
+if __name__ == "__main__":
+    import sys
+
+    from genstudio.cli import main
+
+    main(["train", f"generate/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
