@@ -1,0 +1,95 @@
+"""Pictures in, classes out."""
+
+import json as jsonlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from genstudio import shell
+from genstudio.classify.options import ClassifyOptions
+from genstudio.cli.app import JSON, TASK, app
+from genstudio.errors import BatchError, StudioError, UsageError
+from genstudio.options import FileOptions, in_shell
+
+if TYPE_CHECKING:
+    from genstudio.classify.pipeline import Classify, Guess
+    from genstudio.plan import Job, Plan
+
+_IN = "A file, several, a folder, or - for standard input."
+_DEFAULTS = ClassifyOptions()
+
+
+@app.command(usage="Usage: genstudio classify IN... [OPTIONS]")
+def classify(
+    *paths: Annotated[str, Parameter(name="IN...", help=_IN)],
+    options: Annotated[ClassifyOptions, TASK] = _DEFAULTS,
+    json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say what is on pictures: the likeliest classes, and how likely they are."""
+    plan = _plan(paths, options)
+
+    from genstudio.classify.pipeline import Classify
+
+    classifier = Classify.from_options(options)
+    failed = 0
+    for job in plan.jobs:
+        name = str(job.source or "-")
+        try:
+            print(_row(name, _guesses(classifier, job, options), job.target, json), flush=True)
+        except StudioError as error:
+            if not plan.is_batch:
+                raise
+            failed += 1
+            reason = in_shell(error)
+            print(f"failed: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
+            if json:
+                print(_as_json(name, error=reason, exit_code=error.exit_code), flush=True)
+    if plan.left_out:
+        print(f"{plan.left_out} left out (no pictures, or earlier explanations)", file=sys.stderr)
+    if failed:
+        raise BatchError(f"{failed} of {len(plan.jobs)} pictures failed")
+
+
+def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
+    """The pictures, and where their explanations go."""
+    from genstudio import plan
+
+    names = [plan.STDIO if path == shell.STDIO else path for path in paths]
+    if not names:
+        raise UsageError("expected IN, found no picture; see genstudio classify --help")
+    if plan.STDIO in names and sys.stdin.isatty():
+        raise UsageError("expected a picture on standard input, found a terminal; add < FILE, or name a file")
+    if options.explain is None:
+        return plan.only_read(names, recursive=options.recursive)
+    several = len(names) > 1 or Path(names[0]).is_dir() or options.explain.is_dir()
+    files = FileOptions(
+        recursive=options.recursive, overwrite=options.overwrite, format="png" if several else None
+    )
+    return plan.plan(names, str(options.explain), files)
+
+
+def _guesses(classifier: "Classify", job: "Job", options: ClassifyOptions) -> "list[Guess]":
+    from genstudio import images
+
+    picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
+    if job.target is not None:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        page = images.from_pil(classifier.explain(picture))
+        images.write(page, job.target, overwrite=options.overwrite)
+    return classifier(picture, top=options.top)
+
+
+def _row(name: str, guesses: "list[Guess]", target: Path | None, json: bool) -> str:
+    if json:
+        classes = [guess._asdict() for guess in guesses]
+        return _as_json(name, classes=classes, **({"explanation": str(target)} if target else {}))
+    width = max(len(guess.label) for guess in guesses)
+    lines = [f"  {guess.label:{width}}  {guess.probability:6.1%}" for guess in guesses]
+    return "\n".join([name, *lines])
+
+
+def _as_json(name: str, **facts: Any) -> str:
+    return jsonlib.dumps({"source": name, **facts}, ensure_ascii=False)
