@@ -121,7 +121,7 @@ class Restorer(ABC):
             picture = self._picture(images.from_pil(image), plan, progress, stop)
             return cast(AnyImage, images.to_pil(picture))
         if isinstance(image, np.ndarray):
-            array = _checked(image if image.ndim == 3 else image[..., None], image)
+            array = checked(image if image.ndim == 3 else image[..., None], image)
             result = self._array(array, plan, progress, stop)
             return cast(AnyImage, result.reshape(result.shape[: image.ndim]).astype(image.dtype, copy=False))
         if hasattr(image, "detach"):  # a tensor, told without importing torch
@@ -170,7 +170,7 @@ class Restorer(ABC):
             raise InputError(f"expected {expected}, found {tensor.dtype}; convert it to one of these")
         host = tensor.detach().cpu()
         host = host if whole else host.float()
-        batch = [_checked(each, each) for each in host.reshape(-1, *host.shape[-3:]).movedim(1, 3).numpy()]
+        batch = [checked(each, each) for each in host.reshape(-1, *host.shape[-3:]).movedim(1, 3).numpy()]
         results = []
         for i, each in enumerate(batch):
             share = None if progress is None else _of_many(progress, i, len(batch))
@@ -286,7 +286,7 @@ def _is_grey(colour: np.ndarray) -> bool:
     return all((strip[..., 1:] == strip[..., :1]).all() for strip in strips)
 
 
-def _checked(array: np.ndarray, given: np.ndarray) -> np.ndarray:
+def checked(array: np.ndarray, given: np.ndarray) -> np.ndarray:
     """(H, W, C) fit for the engines, in machine byte order; any float becomes float32, clipped to 0..1."""
     if array.ndim != 3 or not 1 <= array.shape[-1] <= 4 or not array.size:
         raise InputError(

@@ -13,6 +13,7 @@ from genstudio.options import FileOptions
 
 STDIO = "-"
 
+_EMPTY = 'expected names for IN and OUT, found an empty one (""); is a variable not set?'
 _FORBIDDEN = r'[<>:"/\\|?*]' if os.name == "nt" else "/"  # within a file's name
 
 
@@ -64,11 +65,10 @@ def plan(
     pictures, a target that exists, that is an input, that two pictures share, or that cannot be written in
     the format asked for; and a missing input, which among several is left to fail when its turn comes.
     """
-    if "" in (*inputs, output):
-        raise UsageError('expected names for IN and OUT, found an empty one (""); is a variable not set?')
-    if sum(name == STDIO for name in inputs) > 1:
-        raise UsageError("expected - (standard input) at most once, found it twice")
-    is_batch = len(inputs) > 1 or _is_dir(Path(inputs[0]))
+    _check_names(inputs)
+    if not output:
+        raise UsageError(_EMPTY)
+    is_batch = _are_several(inputs)
     if not (is_batch or _is_dir(Path(output)) or output.endswith(("/", os.sep))):
         return _single(inputs[0], output, files)
     if output == STDIO:
@@ -96,6 +96,27 @@ def plan(
     for job in kept:
         check(job, files, input_keys)
     return Plan(tuple(kept), folder, is_batch, left_out + len(jobs) - len(kept))
+
+
+def only_read(inputs: Sequence[str], *, recursive: bool) -> Plan:
+    """Jobs for `inputs` (files, folders, "-") of which nothing is made: all targets are None.
+
+    Raises UsageError, or InputError for a folder without pictures and for one missing input.
+    """
+    _check_names(inputs)
+    sources, left_out = _sources(inputs, None, recursive)
+    return Plan(tuple(Job(source, None) for source, _ in sources), None, _are_several(inputs), left_out)
+
+
+def _check_names(inputs: Sequence[str]) -> None:
+    if "" in inputs:
+        raise UsageError(_EMPTY)
+    if sum(name == STDIO for name in inputs) > 1:
+        raise UsageError("expected - (standard input) at most once, found it twice")
+
+
+def _are_several(inputs: Sequence[str]) -> bool:
+    return len(inputs) > 1 or _is_dir(Path(inputs[0]))
 
 
 def _single(name: str, output: str, files: FileOptions) -> Plan:

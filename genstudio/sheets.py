@@ -30,18 +30,10 @@ class Album:
     """
 
     def __init__(self, folder: Path) -> None:
+        new_folder(folder)
         self.folder = folder
         self._captions: Sequence[str] = ()
         self._rows: list[list[Pixels]] = []  # details alone, so that no picture is held
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            occupied = any(folder.iterdir())
-        except OSError as error:
-            raise OutputError(f"--save: cannot make the folder {folder} ({error.strerror})") from error
-        if occupied:
-            raise OutputError(
-                f"--save: expected a new or an empty folder, found files in {folder}; choose another"
-            )
 
     def add(self, name: str, damaged: Pixels, restored: Mapping[str, Pixels], original: Pixels) -> None:
         """One picture by each method, of which the first one's is saved; `damaged` may be smaller.
@@ -69,6 +61,19 @@ class Album:
         path = self.folder / f"{name}.png"
         with as_output_error(str(path)):
             image.save(path)
+
+
+def new_folder(folder: Path) -> None:
+    """Make a folder for results. Raises OutputError where that fails, or something lies in it already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        occupied = any(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"--save: cannot make the folder {folder} ({error.strerror})") from error
+    if occupied:
+        raise OutputError(
+            f"--save: expected a new or an empty folder, found files in {folder}; choose another"
+        )
 
 
 def sheet(rows: Sequence[Sequence[Pixels]], captions: Sequence[str]) -> Image.Image:

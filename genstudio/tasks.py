@@ -26,4 +26,16 @@ TASKS = {
         options="genstudio.denoise.options:DenoiseOptions",
         recipes="genstudio.denoise.train:RECIPES",
     ),
+    "classify": Task(
+        summary="Say what is on pictures.",
+        pipeline="genstudio.classify.pipeline:Classify",
+        options="genstudio.classify.options:ClassifyOptions",
+        recipes="genstudio.classify.train:RECIPES",
+    ),
+    "generate": Task(
+        summary="Make pictures like those a model was trained on.",
+        pipeline="genstudio.generate.pipeline:Generate",
+        options="genstudio.generate.options:GenerateOptions",
+        recipes="genstudio.generate.train:RECIPES",
+    ),
 }

@@ -21,7 +21,16 @@ def test_import_contracts() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["genstudio", "genstudio.cli", "genstudio.tasks", "genstudio.upscale.options"]
+    "module",
+    [
+        "genstudio",
+        "genstudio.cli",
+        "genstudio.tasks",
+        "genstudio.classify.options",
+        "genstudio.denoise.options",
+        "genstudio.generate.options",
+        "genstudio.upscale.options",
+    ],
 )
 def test_light_modules_import_neither_torch_nor_gradio(module: str) -> None:
     code = (

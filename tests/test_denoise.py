@@ -22,7 +22,7 @@ from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
 from genstudio.engine import TorchEngine
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
-from genstudio.training import loop, run
+from genstudio.training import loop
 
 NETS = {
     "told": DAE(DAEConfig(width=8, blocks=1)),
@@ -415,5 +415,19 @@ def test_noisy_pictures_are_told_their_estimate(store: PictureStore) -> None:
     assert noisy.shape[-2:] == (32, 32)
     assert pairs.shape == (8, 16, 16)
     assert std.tolist() == pytest.approx([10] * 8, rel=0.15)
-    changed = run.override(train.dae_color, ["clean=none"])
-    assert (changed.clean, changed.min_side_px) == ("none", 128)
+
+
+def test_the_shell_trains_from_noisy_pictures_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(noisy(150, 140)).save(tmp_path / "a.png")
+    Image.fromarray(noisy(140, 150)).save(tmp_path / "b.png")
+    Image.fromarray(noisy(100, 150)).save(tmp_path / "small.png")
+    command = ["train", "denoise/dae-fast", "--data", str(tmp_path), "--dry-run"]
+    command += ["--set", "batch_size=1", "--set", "crop_px=64"]
+    assert main([*command, "--clean", "none"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["clean"] == "none"
+    assert "ready to train on 2 pictures" in err  # a pair of neighbours takes twice the crop
+    assert main([*command, "--clean", "some"]) == 2
+    assert "--clean: expected given, none, found 'some'" in capsys.readouterr().err

@@ -1,16 +1,19 @@
-"""The README's table of options is the options' own. `python tests/test_readme.py` writes it anew."""
+"""The README's tables of options are the options' own. `python tests/test_readme.py` writes them anew."""
 
 import re
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from genstudio.options import EngineOptions, FileOptions
-from genstudio.upscale.options import UpscaleOptions
+from genstudio.tasks import TASKS
 
 README = Path(__file__).parent.parent / "README.md"
-BLOCK = re.compile(r"(<!-- options: [^\n]*-->\n).*?(<!-- /options -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- options of (\w+)[^\n]*-->\n).*?(<!-- /options -->)", re.DOTALL)
+SHARED = {**EngineOptions.model_fields, **FileOptions.model_fields}
 
 
 def choices(field: FieldInfo) -> str:
@@ -19,22 +22,37 @@ def choices(field: FieldInfo) -> str:
     return "\\|".join([*words, "PX"] if "off" in words else words)
 
 
-def table() -> str:
+def flag(name: str, field: FieldInfo) -> str:
+    named = [word for extra in field.metadata for word in getattr(extra, "name", None) or ()]
+    return named[0] if named else f"--{name.replace('_', '-')}"
+
+
+def own(task: str) -> Mapping[str, FieldInfo]:
+    module, _, name = TASKS[task].options.partition(":")
+    fields = getattr(import_module(module), name).model_fields
+    return {k: v for k, v in fields.items() if v.description not in {s.description for s in SHARED.values()}}
+
+
+def table(of: str) -> str:
+    """The options of a task, less those that all have who turn pictures into pictures: "pictures"."""
     lines = ["| option | | default | |", "|---|---|---|---|"]
-    own = {k: v for k, v in UpscaleOptions.model_fields.items() if k not in EngineOptions.model_fields}
-    for fields in (own, EngineOptions.model_fields, FileOptions.model_fields):
-        for name, field in fields.items():
-            default = "" if field.default in (None, False, "") else f"`{field.default}`"
-            flag = f"`--{name.replace('_', '-')}`"
-            lines.append(f"| {flag} | {choices(field)} | {default} | {field.description} |")
-    lines.append("| `--json` | | | One line of JSON for each picture on standard output. |")
+    for name, field in (SHARED if of == "pictures" else own(of)).items():
+        default = "" if field.default in (None, False, "") else f"`{field.default}`"
+        lines.append(f"| `{flag(name, field)}` | {choices(field)} | {default} | {field.description} |")
+    if of == "pictures":
+        lines.append("| `--json` | | | One line of JSON for each picture on standard output. |")
     return "\n".join(lines) + "\n"
 
 
+def written(match: re.Match[str]) -> str:
+    return f"{match.group(1)}{table(match.group(2))}{match.group(3)}"
+
+
 def test_options_in_the_readme_are_the_options() -> None:
-    found = BLOCK.search(README.read_text("utf-8"))
-    assert found
-    assert found.group(0) == f"{found.group(1)}{table()}{found.group(2)}"
+    found = list(BLOCK.finditer(README.read_text("utf-8")))
+    assert {block.group(2) for block in found} == {*TASKS, "pictures"}
+    for block in found:
+        assert block.group(0) == written(block)
 
 
 def test_exit_codes_in_the_readme_are_the_errors() -> None:
@@ -47,5 +65,4 @@ def test_exit_codes_in_the_readme_are_the_errors() -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text("utf-8")
-    README.write_text(BLOCK.sub(lambda m: f"{m.group(1)}{table()}{m.group(2)}", text), "utf-8")
+    README.write_text(BLOCK.sub(written, README.read_text("utf-8")), "utf-8")

@@ -19,10 +19,14 @@ def test_recipe(task: str, name: str) -> None:
     module = MODULES[task]
     recipe = module.RECIPES[name]
     assert run.revive(recipe, json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
-    recipe = run.override(recipe, ["warm_start=null", "seed=3"])
+    classes = ['net.classes=["a", "b"]'] if hasattr(recipe.net, "classes") else []
+    recipe = run.override(recipe, ["warm_start=null", "seed=3", *classes])
     assert recipe.seed == 3
     learner = module.make_learner(recipe, None)
     shipped = learner.export(learner.net)
-    small = torch.rand(1, 3, 8, 8)
+    side_px = getattr(recipe.net, "side_px", 8)
+    small = [torch.rand(1, 3, side_px, side_px)]
+    if task == "generate":
+        small = [torch.rand(1, recipe.net.latent), torch.tensor([1])]
     with torch.no_grad():
-        assert torch.allclose(shipped(small), learner.net(small), atol=1e-4)
+        assert torch.allclose(shipped(*small), learner.net(*small), atol=1e-4)

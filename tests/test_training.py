@@ -197,6 +197,12 @@ def test_bad_overrides_are_named(setting: str, message: str) -> None:
         run.override(TINY, [setting])
 
 
+def test_an_option_that_a_recipe_does_not_know(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "upscale/compact-x4", "--data", str(photos), "--clean", "none"]) == 2
+    error = "--clean: expected a recipe with such a choice, found upscale/compact-x4; leave it out"
+    assert capsys.readouterr().err == f"genstudio: {error}\n"
+
+
 def test_overrides() -> None:
     recipe = run.override(TINY, ["net.width=16", "lr=1e-4", "warm_start=compact-x4"])
     assert (recipe.net.width, recipe.lr, recipe.warm_start) == (16, 1e-4, "compact-x4")

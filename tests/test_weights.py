@@ -294,7 +294,7 @@ def test_reading_headers_imports_no_torch(folders: dict[str, Path]) -> None:
     make(folders["own"])
     code = (
         "import sys; from genstudio import weights;"
-        "assert [w.name for w in weights.installed()][0].startswith('upscale/');"
+        "assert weights.installed();"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,14 @@ import sys
 from collections.abc import Sequence
 
 from genstudio import shell
-from genstudio.cli import evaluate, models, pictures, training  # noqa: F401  (each adds its commands)
+from genstudio.cli import (  # noqa: F401  (each adds its commands)
+    classify,
+    evaluate,
+    generate,
+    models,
+    pictures,
+    training,
+)
 from genstudio.cli.app import app
 
 

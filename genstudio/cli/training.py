@@ -83,7 +83,7 @@ def export(
     from genstudio.training import run as training
 
     for pictures in evaluate:
-        measure.files(pictures)
+        measure.check(task, pictures)
     # Complete before it takes its place: made and measured in a folder of its own.
     with tempfile.TemporaryDirectory() as draft:
         path = Path(draft) / "draft.safetensors"

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genstudio.options import EngineOptions
+
+DEFAULT_NOISE_STD = 25.0
 
 
 class DenoiserOptions(EngineOptions):
@@ -51,3 +53,37 @@ class DenoiseOptions(DenoiserOptions):
     def size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) of the result: the picture's own."""
         return width, height
+
+
+class EvaluateOptions(DenoiserOptions):
+    """What a denoiser is measured on, beside which others, and by which metrics."""
+
+    data: Path = Field(description="Folder of pictures to make noisy, restore and compare.")
+    noise: Literal["gaussian", "poisson", "photo", "salt-pepper"] = Field(
+        default="gaussian",
+        description="What is added: Gaussian noise as in the literature, Poisson, that of a camera and its "
+        "JPEG files, or white and black pixels.",
+    )
+    noise_std: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description=f"Its standard deviation on the 0..255 scale (default {DEFAULT_NOISE_STD:g}): of poisson "
+        "in white, of salt-pepper in mid-grey; photo has levels of its own.",
+    )
+    against: str | None = Field(
+        default=None,
+        description="Some of nlm, tv, fastnlm and bm3d, with commas, or none; those installed if not given.",
+    )
+    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
+    save: Path | None = Field(
+        default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
+    )
+
+    @model_validator(mode="after")
+    def _levels_of_its_own(self) -> "EvaluateOptions":
+        if self.noise == "photo" and self.noise_std is not None:
+            raise ValueError(
+                f"expected no noise-std with photo noise, found {self.noise_std:g}; leave it out"
+            )
+        return self

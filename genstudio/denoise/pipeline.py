@@ -175,7 +175,7 @@ class Partly:
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         before, after = (np.float32(transparency.opaque(np.dtype(t))) for t in (tiles.dtype, dtype))
-        y = tiles / before
+        y = (tiles / before).clip(0, 1)
         if self._amount:
             y += self._amount * (self._engine(tiles, np.dtype(np.float32)) - y)
         y *= after

@@ -1,7 +1,12 @@
 """How good is a model, by a protocol anyone can repeat: `genstudio evaluate upscale --data DIR --model NAME`.
 
-    comparison.py   the one pass: pictures made worse, restored by each method, compared with the originals
-    upscale.py      a task's own: how pictures are made worse, the methods beside ours, what a header states
+    comparison.py          the one pass: pictures made worse, restored by each method, compared with originals
+    upscale.py denoise.py  a task's own: how pictures are made worse, the methods beside ours, what a header
+                           states
+    classics.py            denoisers from before nets
+    classify.py            a classifier on a set's test part; deletion.py: its explanations; charts.py: drawn
+    recognition.py         a classifier as judge: what restoring damaged pictures (damage.py) gives back
+    images.py novelty.py   sets of pictures: how far apart, whether one is copied from the other
 
 A file for each task offers `show(options, json=...)` for the shell and `standard(path)` for weights' headers.
 """
@@ -11,20 +16,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from genstudio import weights
+from genstudio.data.labelled import open_labelled
 from genstudio.errors import UsageError, WeightsError
-from genstudio.evaluate import upscale
+from genstudio.evaluate import classify, denoise, upscale
 from genstudio.evaluate.comparison import COLUMNS, Judge, as_metrics, compare, files
-from genstudio.evaluate.upscale import show
 
-__all__ = ["files", "measured", "record", "show"]
+__all__ = ["check", "files", "measured", "record"]
 
-STANDARD = {"upscale": upscale.standard}
+STANDARD = {"upscale": upscale.standard, "denoise": denoise.standard}
 
 log = logging.getLogger("genstudio")
 
 
+def check(task: str, folder: Path) -> None:
+    """Raise InputError where a folder is nothing that weights of `task` can be measured on."""
+    if task == "classify":
+        open_labelled(folder, side_px=32)
+    else:
+        files(folder)
+
+
 def record(path: Path, folders: Iterable[Path]) -> None:
     """Measure a weights file of ours on folders of pictures and write the means into its header."""
+    if weights.read_header(path).task == "classify":
+        classify.record(path, tuple(folders))
+        return
     header, state = weights.load(path, weights.read_header(path).task)
     judge = _thorough_judge()
     found = [metric for folder in folders for metric in measured(path, folder, judge)]

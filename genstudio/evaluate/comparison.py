@@ -28,7 +28,8 @@ from genstudio.sheets import Album
 from genstudio.weights import Metric
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
-Restore = Callable[[Pixels], Pixels]
+AnyPixels = Pixels | npt.NDArray[np.float32]  # the same, or float in 0..1, which noise may take further
+Restore = Callable[[Any], AnyPixels]  # of what a trial makes of an original
 
 COLUMNS = {"psnr": ("psnr_y", "psnr_rgb"), "ssim": ("ssim_y",), "lpips": ("lpips",)}
 DIGITS = {"psnr_y": 2, "psnr_rgb": 2, "ssim_y": 4, "lpips": 4}
@@ -47,8 +48,9 @@ class Trial:
 
     label: str  # stands beside a metric's name: "x4"
     how: str  # in words: "Pillow bicubic reduction"
-    degrade: Callable[[Pixels, int], Pixels]  # (original, seed) -> what is to be restored
+    degrade: Callable[[Pixels, int], AnyPixels]  # (original, seed) -> what is to be restored
     multiple: int = 1  # originals are cut to a multiple of so many pixels a side
+    least_px: int = 1  # the shortest side they may have
     border_px: int = 0  # left out on every side when compared
     facts: Mapping[str, Any] = field(default_factory=dict)  # for JSON, what tells it from the task's others
 
@@ -97,8 +99,8 @@ class Judge:
 
             self.lpips = LPIPS()
 
-    def __call__(self, picture: str, restored: Pixels, original: Pixels, border_px: int) -> Score:
-        """Compare (H, W, 3) uint8 pictures; a metric that needs more pixels than there are is nan."""
+    def __call__(self, picture: str, restored: AnyPixels, original: Pixels, border_px: int) -> Score:
+        """Compare pictures (H, W, 3); a metric that needs more pixels than there are is nan."""
         a, b = (metrics.shave(to_tensor(p), border_px) for p in (restored, original))
         y_a, y_b = metrics.luma(a), metrics.luma(b)
         side = min(a.shape[-2:])
@@ -113,9 +115,16 @@ class Judge:
         )
 
 
-def to_tensor(pixels: Pixels) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float64 in 0..1."""
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / 255
+def to_tensor(pixels: AnyPixels) -> torch.Tensor:
+    """(H, W, 3) -> (1, 3, H, W) float64 in 0..1."""
+    peak = 255 if pixels.dtype == np.uint8 else 1
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / peak
+
+
+def eight_bit(pixels: AnyPixels) -> Pixels:
+    """As a file has it: clipped and rounded."""
+    whole = pixels if pixels.dtype == np.uint8 else np.rint(pixels.clip(0, 1) * 255)
+    return np.asarray(whole, np.uint8)
 
 
 def files(folder: Path) -> list[Path]:
@@ -126,17 +135,17 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-def load(file: Path, multiple: int, border_px: int) -> Pixels:
-    """A picture as RGB, cut at the right and bottom to a multiple of so many pixels.
+def load(file: Path, trial: Trial) -> Pixels:
+    """A picture as RGB, cut at the right and bottom as the trial asks.
 
-    Raises InputError if it cannot be read, or nothing of it is left within the border.
+    Raises InputError if it cannot be read, or is too small.
     """
     pixels = np.asarray(images.to_pil(images.read(file)).convert("RGB"))
-    height, width = (side // multiple * multiple for side in pixels.shape[:2])
-    if min(height, width) <= 2 * border_px:
+    height, width = (side // trial.multiple * trial.multiple for side in pixels.shape[:2])
+    if min(height, width) < max(2 * trial.border_px + 1, trial.least_px):
         found = f"{pixels.shape[1]} x {pixels.shape[0]}"
-        least = max(2 * border_px, multiple - 1)
-        raise InputError(f"{file}: expected more than {least} pixels a side, found {found}; leave it out")
+        least = max(2 * trial.border_px + 1, trial.multiple, trial.least_px)
+        raise InputError(f"{file}: expected at least {least} pixels a side, found {found}; leave it out")
     return pixels[:height, :width]
 
 
@@ -146,7 +155,8 @@ def compare(
     """Scores and pace of each method on every picture of `folder`.
 
     Args:
-        methods: by name, the one in question first; each from (h, w, 3) to the original's size.
+        methods: by name, the one in question first; each from what the trial makes of a picture to the
+            original's size.
         album: is given each picture, to save.
 
     Raises:
@@ -157,9 +167,9 @@ def compare(
     console = Console(stderr=True)
     bar = partial(track, description=folder.name, console=console, disable=not console.is_terminal)
     for k, file in enumerate(bar(files(folder))):
-        original = load(file, trial.multiple, trial.border_px)
+        original = load(file, trial)
         damaged = trial.degrade(original, k)
-        restored = {}
+        restored: dict[str, AnyPixels] = {}
         for name, restore in methods.items():
             began = time.perf_counter()
             restored[name] = restore(damaged)
@@ -167,7 +177,9 @@ def compare(
             pace[name].append((time.perf_counter() - began) / megapixels)
             scores[name].append(judge(file.name, restored[name], original, trial.border_px))
         if album is not None:
-            album.add(file.name, damaged, restored, original)
+            # Less what came back as it was: that is shown already.
+            shown = {name: eight_bit(p) for name, p in restored.items() if p is not damaged}
+            album.add(file.name, eight_bit(damaged), shown, original)
     # The median, for the first picture has a net's warming up to wait for.
     return Comparison(folder.name, trial, scores, {name: float(np.median(pace[name])) for name in methods})
 
@@ -195,21 +207,28 @@ def as_json(comparison: Comparison) -> str:
 
 
 def as_table(comparison: Comparison) -> str:
-    """A row for each picture and for the mean; for each metric, the method in question, then the others."""
-    method, *others = comparison.scores
-    scores = comparison.scores[method]
+    """A row for each picture by the method in question; then each method's means and its pace."""
+    scores = comparison.scores[comparison.method]
     columns = list(scores[0].values)
-    widths = [10, *(max(9, len(other) + 1) for other in others)] * len(columns)
 
     def line(title: str, cells: Iterable[str]) -> str:
-        return f"{title:32.32}" + "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+        return f"{title:32.32}" + "".join(f"{cell:>12}" for cell in cells)
 
-    lines = [f"{comparison.dataset} {comparison.trial.label}, n={len(scores)}; {comparison.trial}"]
-    lines.append(line("", (name for column in columns for name in (column, *others))))
-    for row in zip(*([*each, mean(each)] for each in comparison.scores.values()), strict=True):
-        lines.append(line(row[0].picture, (f"{s.values[c]:.{DIGITS[c]}f}" for c in columns for s in row)))
-    pace = ", ".join(f"{name} {seconds:.3g}" for name, seconds in comparison.seconds_per_mp.items())
-    return "\n".join([*lines, f"seconds per megapixel: {pace}"])
+    def row(score: Score) -> list[str]:
+        return [f"{score.values[c]:.{DIGITS[c]}f}" for c in columns]
+
+    return "\n".join(
+        (
+            f"{comparison.dataset} {comparison.trial.label}, n={len(scores)}; {comparison.trial}",
+            line(comparison.method, columns),
+            *(line(score.picture, row(score)) for score in scores),
+            line("mean", [*columns, "seconds/MP"]),
+            *(
+                line(name, [*row(mean(each)), f"{comparison.seconds_per_mp[name]:.3f}"])
+                for name, each in comparison.scores.items()
+            ),
+        )
+    )
 
 
 def as_metrics(comparison: Comparison) -> list[Metric]:

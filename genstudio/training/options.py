@@ -11,7 +11,16 @@ from genstudio.options import Options
 class TrainOptions(Options):
     """Where the pictures are, how long to train, and what to change in the recipe."""
 
-    data: Path = Field(description="Folder with the pictures to train on.")
+    data: Path = Field(
+        description="Folder with the pictures to train on; for classify one with a folder for each class, or "
+        "cifar10, cifar100 or fashion-mnist."
+    )
+    download: bool = Field(
+        default=False, description="Fetch a set that goes by its name, where it is not there yet (classify)."
+    )
+    styles: Path | None = Field(
+        default=None, description="Folder with the pictures that styles are taken from (stylize)."
+    )
     out: Path | None = Field(default=None, description="Folder of the run; runs/NAME if not given.")
     steps: int | None = Field(
         default=None, ge=1, description="Train this many steps instead of the recipe's."
@@ -23,6 +32,15 @@ class TrainOptions(Options):
     )
     set: tuple[str, ...] = Field(
         default=(), description="Change one value of the recipe: key.path=value; repeatable."
+    )
+    clean: Literal["given", "none"] | None = Field(
+        default=None,
+        description="With none, the pictures in DATA are noisy and are all there is to learn from (denoise).",
+    )
+    metric: str | None = Field(
+        default=None,
+        description="What the distance to real pictures is measured by while training: vgg16, a classifier's "
+        "name (classify/...), untrained, or auto, the first of these at hand (generate).",
     )
     resume: bool = Field(default=False, description="Go on where the run in OUT stopped, exactly.")
     dry_run: bool = Field(

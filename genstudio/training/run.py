@@ -1,7 +1,8 @@
 """From a recipe's name to a run folder, and from a run folder to weights that ship.
 
-A task's train module offers `RECIPES` (name -> frozen dataclass) and `make_learner(recipe, store)`; nothing
-else is asked of it.
+A task's train module offers `RECIPES` (name -> frozen dataclass) and `make_learner(recipe, data)`; nothing
+else is asked of it. One whose data are no store of pictures offers `open_data(options, recipe)` as well, in
+place of `open_pictures` here: the data, and the recipe as they make it.
 """
 
 import dataclasses
@@ -20,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from genstudio import __version__, weights
 from genstudio import device as devices
-from genstudio.data.store import open_store
+from genstudio.data.store import PictureStore, open_store
 from genstudio.errors import InputError, UsageError, WeightsError
+from genstudio.options import OptionError
 from genstudio.training import loop
 from genstudio.training.options import TrainOptions
 
@@ -54,24 +56,28 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         # What the run began with goes on; only what is asked for now changes it.
         recipe = begun_as(run, recipe)
     recipe = override(recipe, options.set)
-    if options.steps is not None:
-        recipe = dataclasses.replace(recipe, steps=options.steps)
-    if options.seed is not None:
-        recipe = dataclasses.replace(recipe, seed=options.seed)
-    cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
-    store = open_store(options.data, cache, recipe.min_side_px)
-    learner = module.make_learner(recipe, store)
+    for key in ("steps", "seed", "clean", "metric"):
+        value = getattr(options, key)
+        if value is None:
+            continue
+        if not hasattr(recipe, key):
+            raise OptionError(key, f"expected a recipe with such a choice, found {name}; leave it out")
+        recipe = dataclasses.replace(recipe, **{key: value})
+    if options.styles is not None and not hasattr(recipe, "style_side_px"):
+        raise OptionError("styles", f"expected a recipe that learns styles, found {name}; leave it out")
+    data, recipe = getattr(module, "open_data", open_pictures)(options, recipe)
+    learner = module.make_learner(recipe, data)
     if options.dry_run:
         for k in range(2):
             learner.batch(k, 0)
-        return Sitting(run, recipe, len(store), None)
+        return Sitting(run, recipe, len(data), None)
     if not options.resume and (run / "last.ckpt").exists():
         raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
     run.mkdir(parents=True, exist_ok=True)
     notes = {
         "recipe": name,
-        "data": options.data.resolve().name,
-        "pictures": len(store),
+        "data": " and ".join(each.resolve().name for each in (options.data, options.styles) if each),
+        "pictures": len(data),
         "hardware": hardware(),
         "code_version": __version__,
     }
@@ -79,7 +85,21 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     result = loop.train(
         learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
     )
-    return Sitting(run, recipe, len(store), result)
+    return Sitting(run, recipe, len(data), result)
+
+
+def open_pictures(options: TrainOptions, recipe: Any) -> tuple[PictureStore, Any]:
+    """The store of the pictures in `options.data`, and the recipe as it is. Raises InputError as it does."""
+    if options.download:
+        raise OptionError(
+            "download", f"expected a recipe on sets that have names, found {recipe.name}; leave it out"
+        )
+    return open_store(options.data, store_cache(), recipe.min_side_px), recipe
+
+
+def store_cache() -> Path:
+    """Where the stores of pictures are kept."""
+    return Path(platformdirs.user_cache_path("genstudio")) / "stores"
 
 
 def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
