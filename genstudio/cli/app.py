@@ -14,7 +14,7 @@ def _default(value: Any) -> Any:
 
 app = App(
     name="genstudio",
-    help="An image studio: enlarge pictures with weights that ship, train your own.",
+    help="An image studio: enlarge, clean and recognise pictures with weights that ship, train your own.",
     help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
     help_format="plaintext",
     version=__version__,

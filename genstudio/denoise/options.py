@@ -9,14 +9,17 @@ from pydantic import Field, model_validator
 from genstudio.options import EngineOptions
 
 DEFAULT_NOISE_STD = 25.0
+# Photographs' noise is seen best by a net that knows cameras; only another can be told how much there is.
+PHOTO, TOLD = "photo", "dae-color"
 
 
 class DenoiserOptions(EngineOptions):
     """Which net, and how it is run."""
 
     model: str = Field(
-        default="dae-color",
-        description="A name from `genstudio models`, or a file, also of the community (SCUNet and the like).",
+        default="auto",
+        description="A name from `genstudio models`, or a file, also of the community (SCUNet and the like); "
+        "auto takes photo, and dae-color where a strength is given.",
     )
     self_ensemble: bool = Field(
         default=False,
@@ -33,7 +36,7 @@ class DenoiseOptions(DenoiserOptions):
     ] = Field(
         default="auto",
         description="How much noise there is: its standard deviation, 0 to 100 on the 0..255 scale; "
-        "auto estimates it from each picture. More smooths more.",
+        "auto finds it in each picture. More smooths more.",
     )
     amount: float = Field(
         default=1.0,
@@ -42,12 +45,19 @@ class DenoiseOptions(DenoiserOptions):
         description="How much of it to take away, 0 (the picture as it is) to 1 (all).",
     )
 
+    @property
+    def weights(self) -> str:
+        """What `model` stands for."""
+        if self.model != "auto":
+            return self.model
+        return PHOTO if self.strength == "auto" else TOLD
+
     def name_fields(self, size: tuple[int, int] | None = None) -> dict[str, str]:
         """What a name template may say of the result of a picture of `size` (width, height).
 
         Without a size: what holds for every picture.
         """
-        fields = {"model": Path(self.model).stem, "scale": "1"}
+        fields = {"model": Path(self.weights).stem, "scale": "1"}
         return fields if size is None else {**fields, "width": str(size[0]), "height": str(size[1])}
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -58,6 +68,7 @@ class DenoiseOptions(DenoiserOptions):
 class EvaluateOptions(DenoiserOptions):
     """What a denoiser is measured on, beside which others, and by which metrics."""
 
+    model: str = Field(default=TOLD, description="A name from `genstudio models`, or a file.")
     data: Path = Field(description="Folder of pictures to make noisy, restore and compare.")
     noise: Literal["gaussian", "poisson", "photo", "salt-pepper"] = Field(
         default="gaussian",

@@ -11,7 +11,7 @@ import numpy as np
 from genstudio import alpha as transparency
 from genstudio import weights
 from genstudio.data.noise_level import estimate_std
-from genstudio.denoise.options import DenoiseOptions, DenoiserOptions
+from genstudio.denoise.options import PHOTO, DenoiseOptions, DenoiserOptions
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
 from genstudio.pipeline import AnyImage, Plan, Restorer
@@ -28,7 +28,7 @@ ENGINES_KEPT = 2  # that of the level last used, and that of level 0, which stan
 class Denoise(Restorer):
     """Takes noise out of pictures.
 
-        clean = Denoise.from_weights("dae-color")(Image.open("noisy.png"))
+        clean = Denoise.from_weights("photo")(Image.open("noisy.png"))
 
     Args:
         engine_at: the engine for a noise level on the 0..255 scale.
@@ -53,7 +53,7 @@ class Denoise(Restorer):
     @classmethod
     def from_weights(
         cls,
-        model: str | Path = "dae-color",
+        model: str | Path = PHOTO,
         *,
         device: "str | torch.device" = "auto",
         precision: str = "auto",
@@ -63,7 +63,7 @@ class Denoise(Restorer):
         """A denoiser with weights.
 
         Args:
-            model: a name ("dae-color"), or the path of a file, ours or the community's.
+            model: a name ("photo"), or the path of a file, ours or the community's.
             device: "auto", "cpu", "cuda", "cuda:1" or "mps"; or a torch.device.
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
                 are done in float32, for their steps are finer than half precision's.
@@ -88,9 +88,11 @@ class Denoise(Restorer):
     @classmethod
     def from_options(cls, options: DenoiserOptions) -> Self:
         """A denoiser as the shell's options say. Raises as `from_weights` and `plan` do."""
-        denoiser = cls.from_weights(**options.model_dump(include=set(DenoiserOptions.model_fields)))
-        if isinstance(options, DenoiseOptions):
-            denoiser.plan(1, 1, options)  # so that what can be done to no picture is said before the first
+        knobs = options.model_dump(include=set(DenoiserOptions.model_fields))
+        if not isinstance(options, DenoiseOptions):
+            return cls.from_weights(**knobs)
+        denoiser = cls.from_weights(**knobs | {"model": options.weights})
+        denoiser.plan(1, 1, options)  # so that what can be done to no picture is said before the first
         return denoiser
 
     def __call__(

@@ -31,6 +31,7 @@ from genstudio.training.learner import OneNet, channels_last
 from genstudio.training.loop import Losses, Recipe, Update
 
 VALIDATION_STD = (15, 25, 50)
+PHOTO_STD = (0, 25)  # 0 stands for a camera's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class DenoiseRecipe(Recipe):
     """Everything that decides a run. Noise levels are standard deviations on the 0..255 scale.
 
     With gaussian noise every crop gets a level of its own, of 0 to `most_noise`; with photo noise a share
-    `untouched` gets none, so that the net learns to leave clean pictures clean. A share `grey` is made grey,
+    `white` gets that instead, in 8 bits, for not all noise is a camera's, and a share `untouched` none, so
+    that the net learns to leave clean pictures clean. A share `grey` is made grey,
     noise included: there the channels' noise is one and the same, which a net that has only seen colour takes
     for texture. With `clean` "none" the pictures are noisy as they are and nothing is done to them.
     """
@@ -53,6 +55,7 @@ class DenoiseRecipe(Recipe):
     noise: Literal["gaussian", "photo"] = "gaussian"
     clean: Literal["given", "none"] = "given"
     most_noise: float = 75.0
+    white: float = 0.0
     untouched: float = 0.125
     grey: float = 0.125
     warm_start: str | None = None
@@ -88,8 +91,10 @@ class DenoiseLearner(OneNet):
             noisy = noise.gaussian(clean, std, generator)
         else:
             noisy = noise.photo(clean, generator)
-            untouched = round(r.untouched * r.batch_size)
-            noisy[len(noisy) - untouched :] = clean[len(noisy) - untouched :]
+            untouched = r.batch_size - round(r.untouched * r.batch_size)
+            noisy[untouched:] = clean[untouched:]
+            white = slice(untouched - round(r.white * r.batch_size), untouched)
+            noisy[white] = quantize(noise.gaussian(clean[white], std[white], generator))
         # Crops come in no order, so the first are as good as any.
         grey = round(r.grey * r.batch_size)
         noisy[:grey], clean[:grey] = one_channel(noisy[:grey]), one_channel(clean[:grey])
@@ -102,19 +107,20 @@ class DenoiseLearner(OneNet):
         return {"loss": loss}
 
     def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
-        """Mean RGB-PSNR in dB over the held-back pictures, at each of `VALIDATION_STD` or with `photo`."""
+        """Mean RGB-PSNR in dB over the held-back pictures, at each level of `VALIDATION_STD`; of a recipe for
+        photos of `PHOTO_STD`."""
         assert self.store is not None
         scores: dict[str, list[float]] = {}
         rows: list[Tensor] = []
         for index in self.validation_part:
             clean = centre(self.store[index], self.recipe.validation_px).to(self.device)
-            for std in VALIDATION_STD if self.recipe.noise == "gaussian" else (0,):
+            for std in VALIDATION_STD if self.recipe.noise == "gaussian" else PHOTO_STD:
                 dice = noise.generator(index, self.device)
                 noisy = noise.gaussian(clean, std, dice) if std else noise.photo(clean, dice)
                 restored = quantize(net(noisy, float(std)))
                 name = f"psnr_{std or 'photo'}"
                 scores.setdefault(name, []).append(metrics.psnr(restored, clean, peak=1).item())
-                if std in (VALIDATION_STD[1], 0):
+                if std in (0, VALIDATION_STD[1]):
                     rows.append(torch.cat((noisy, restored, clean), 3))
         if samples is not None:
             save_sheet(rows[:4], samples)
@@ -263,6 +269,8 @@ photo = replace(
     name="denoise/photo",
     net=DAEConfig(told=False),
     noise="photo",
+    white=0.25,
+    most_noise=50,
     warm_start="dae-color",
     crop_px=96,
     batch_size=8,

@@ -9,8 +9,9 @@ from torch import Tensor
 from genstudio.classify.calibration import BINS, Reliability
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-BLUE, GREY, LINE = (38, 96, 164), (120, 120, 120), (200, 200, 200)
+BLUE, PALE, GREY, LINE = (38, 96, 164), (190, 208, 230), (120, 120, 120), (200, 200, 200)
 MATRIX_PX, LEAST_TEXT_PX = 640, 34
+FEW = 10  # of pictures in a bin, whose share says little
 CHART_PX, HISTOGRAM_PX, MARGIN_PX = 420, 110, 70
 
 
@@ -59,7 +60,8 @@ def reliability_diagram(found: Reliability) -> Image.Image:
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     left, top, bottom = MARGIN_PX, MARGIN_PX, MARGIN_PX + CHART_PX
     title = f"right against sure: expected calibration error {found.error:.3f} (n = {found.counts.sum():.0f})"
-    draw.text((left - 30, 24), title, "black", font)
+    draw.text((left - 30, 14), title, "black", font)
+    draw.text((left - 30, 38), f"share that is right (pale: of fewer than {FEW})", GREY, font)
     for k in range(6):
         at = CHART_PX * k // 5
         draw.line((left, bottom - at, left + CHART_PX, bottom - at), LINE)
@@ -71,7 +73,7 @@ def reliability_diagram(found: Reliability) -> Image.Image:
         x0, x1 = left + CHART_PX * k // BINS, left + CHART_PX * (k + 1) // BINS - 2
         count, accuracy = found.counts[k].item(), found.accuracy[k].item()
         if count:
-            draw.rectangle((x0, bottom - CHART_PX * accuracy, x1, bottom), BLUE)
+            draw.rectangle((x0, bottom - CHART_PX * accuracy, x1, bottom), BLUE if count >= FEW else PALE)
             draw.rectangle((x0, floor - HISTOGRAM_PX * count / most, x1, floor), GREY)
     draw.line((left, bottom, left + CHART_PX, top), "black", 2)
     draw.line((left, bottom, left + CHART_PX, bottom), "black")
@@ -79,5 +81,4 @@ def reliability_diagram(found: Reliability) -> Image.Image:
     draw.text((left, bottom + 6), "how many", GREY, font)
     foot = (left + CHART_PX // 2, height - 14)
     draw.text(foot, "probability of the first guess", "black", font, anchor="mm")
-    draw.text((left + 8, top + 4), "share that is right", "black", font)
     return page

@@ -52,6 +52,7 @@ class Trial:
     multiple: int = 1  # originals are cut to a multiple of so many pixels a side
     least_px: int = 1  # the shortest side they may have
     border_px: int = 0  # left out on every side when compared
+    main: str = "psnr_y"  # what a header states first
     facts: Mapping[str, Any] = field(default_factory=dict)  # for JSON, what tells it from the task's others
 
     def __str__(self) -> str:
@@ -234,6 +235,7 @@ def as_table(comparison: Comparison) -> str:
 def as_metrics(comparison: Comparison) -> list[Metric]:
     """The means of the method in question, as a weights header states them."""
     scores, trial = comparison.scores[comparison.method], comparison.trial
+    means = mean(scores).values
     return [
         Metric(
             name=f"{column} {trial.label}",
@@ -242,5 +244,5 @@ def as_metrics(comparison: Comparison) -> list[Metric]:
             n=len(scores),
             protocol=f"{PROTOCOLS[column]}; {trial}",
         )
-        for column, value in mean(scores).values.items()
+        for column, value in sorted(means.items(), key=lambda each: each[0] != trial.main)
     ]
