@@ -29,6 +29,7 @@ def test_import_contracts() -> None:
         "genstudio.classify.options",
         "genstudio.denoise.options",
         "genstudio.generate.options",
+        "genstudio.stylize.options",
         "genstudio.upscale.options",
     ],
 )

@@ -37,7 +37,7 @@ def table(of: str) -> str:
     """The options of a task, less those that all have who turn pictures into pictures: "pictures"."""
     lines = ["| option | | default | |", "|---|---|---|---|"]
     for name, field in (SHARED if of == "pictures" else own(of)).items():
-        default = "" if field.default in (None, False, "") else f"`{field.default}`"
+        default = "" if field.default in (None, False, "", ()) else f"`{field.default}`"
         lines.append(f"| `{flag(name, field)}` | {choices(field)} | {default} | {field.description} |")
     if of == "pictures":
         lines.append("| `--json` | | | One line of JSON for each picture on standard output. |")
