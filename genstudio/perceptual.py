@@ -23,9 +23,13 @@ from genstudio.errors import UsageError, WeightsError
 URLS = {
     "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 }
-# Widths of VGG-16's convolutions, by block; each is followed by a ReLU, each block by a pooling.
-VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+# Convolutions in each block, and their width; each is followed by a ReLU, each block by a pooling.
+VGG = {
+    "vgg16": ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
+    "vgg19": ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
+}
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -89,44 +93,46 @@ class LPIPS(nn.Module):
 
 
 class VGGFeatures(nn.Module):
-    """VGG-16 (Simonyan and Zisserman 2015), frozen, as far as the deepest layer asked for.
+    """VGG (Simonyan and Zisserman 2015), frozen, as far as the deepest layer asked for.
 
     Args:
         layers: some of conv1_1, conv1_2, conv2_1, ..., conv5_3, as they are before their ReLUs, and of
             relu1_1, ..., relu5_3, as they are after.
+        net: "vgg16" or "vgg19".
 
     Raises:
-        UsageError: a layer VGG-16 does not have.
+        UsageError: a layer the net does not have.
         WeightsError: see `backbone`.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layers: Collection[str]) -> None:
+    def __init__(self, layers: Collection[str], net: str = "vgg16") -> None:
         super().__init__()
-        numbers = {f"conv{b}_{c}": (b, c) for b, row in enumerate(VGG16, 1) for c in range(1, len(row) + 1)}
+        blocks = VGG[net]
+        numbers = {f"conv{b}_{c}": (b, c) for b, (n, _) in enumerate(blocks, 1) for c in range(1, n + 1)}
         needed = {layer.replace("relu", "conv") for layer in layers}
         unknown = needed - set(numbers)
         if unknown or not layers:
             found = ", ".join(sorted(unknown)) or "none"
             raise UsageError(
-                f"expected layers of VGG-16, {', '.join(numbers)} or relu instead of conv, found {found}"
+                f"expected layers of {net}, {', '.join(numbers)} or relu instead of conv, found {found}"
             )
         self.layers = frozenset(layers)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
         self.convs = nn.ModuleDict()
-        state = backbone("vgg16")
+        state = backbone(net)
         index, inputs = 0, 3  # as torchvision counts: convolutions, ReLUs and poolings
         for name, (block, number) in numbers.items():
-            width = VGG16[block - 1][number - 1]
+            count, width = blocks[block - 1]
             conv = nn.Conv2d(inputs, width, 3, padding=1)
             conv.load_state_dict({part: state[f"features.{index}.{part}"] for part in ("weight", "bias")})
             self.convs[name] = conv
             if needed <= set(self.convs):
                 break
-            index += 2 if number < len(VGG16[block - 1]) else 3
+            index += 2 if number < count else 3
             inputs = width
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)

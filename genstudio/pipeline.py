@@ -145,11 +145,11 @@ class Restorer(ABC):
 
         def frames() -> Iterator[np.ndarray]:
             for i, frame in enumerate(picture.frames):
-                share = None if progress is None else _of_many(progress, i, number)
+                share = None if progress is None else of_many(progress, i, number)
                 yield self._array(frame, lambda width, height: todo, share, stop)
 
         # A still picture is done at once, and can be looked at twice.
-        done = _Again(frames) if picture.animation else tuple(frames())
+        done = Again(frames) if picture.animation else tuple(frames())
         notes = (*picture.notes, *todo.notes)
         return dataclasses.replace(picture, width=todo.width, height=todo.height, frames=done, notes=notes)
 
@@ -173,7 +173,7 @@ class Restorer(ABC):
         batch = [checked(each, each) for each in host.reshape(-1, *host.shape[-3:]).movedim(1, 3).numpy()]
         results = []
         for i, each in enumerate(batch):
-            share = None if progress is None else _of_many(progress, i, len(batch))
+            share = None if progress is None else of_many(progress, i, len(batch))
             results.append(self._array(each, plan, share, stop))
         done = torch.from_numpy(np.stack(results)).movedim(3, 1).contiguous()
         return done.reshape(*tensor.shape[:-2], *done.shape[-2:]).to(tensor.device, tensor.dtype)
@@ -257,7 +257,7 @@ class Restorer(ABC):
         return [[report(run * n + i) for i in range(n)] for run in range(runs)]
 
 
-class _Again:
+class Again:
     """An iterable that is made anew each time it is gone through."""
 
     def __init__(self, make: Callable[[], Iterator[np.ndarray]]) -> None:
@@ -267,7 +267,7 @@ class _Again:
         return self._make()
 
 
-def _of_many(progress: Progress, index: int, number: int) -> Progress:
+def of_many(progress: Progress, index: int, number: int) -> Progress:
     """Progress over `number` pictures of one size, of which this is the one at `index`."""
     return lambda done, total: progress(index * total + done, number * total)
 

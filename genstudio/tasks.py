@@ -26,6 +26,12 @@ TASKS = {
         options="genstudio.denoise.options:DenoiseOptions",
         recipes="genstudio.denoise.train:RECIPES",
     ),
+    "stylize": Task(
+        summary="Give pictures the style of others.",
+        pipeline="genstudio.stylize.pipeline:Stylize",
+        options="genstudio.stylize.options:StylizeOptions",
+        recipes="genstudio.stylize.train:RECIPES",
+    ),
     "classify": Task(
         summary="Say what is on pictures.",
         pipeline="genstudio.classify.pipeline:Classify",

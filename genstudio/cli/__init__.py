@@ -13,6 +13,7 @@ from genstudio.cli import (  # noqa: F401  (each adds its commands)
     generate,
     models,
     pictures,
+    stylize,
     training,
 )
 from genstudio.cli.app import app

@@ -10,6 +10,7 @@ from genstudio.classify.options import EvaluateOptions as EvaluateClassify
 from genstudio.cli.app import TASK, app
 from genstudio.denoise.options import EvaluateOptions as EvaluateDenoise
 from genstudio.generate.options import NoveltyOptions
+from genstudio.stylize.options import EvaluateOptions as EvaluateStylize
 from genstudio.upscale.options import EvaluateOptions as EvaluateUpscale
 
 _JSON = Parameter(help="One line of JSON instead of a table.")
@@ -50,6 +51,23 @@ def evaluate_denoise(
     from genstudio.evaluate import denoise
 
     denoise.show(options, json=json)
+
+
+@_evaluate.command(
+    name="stylize", usage="Usage: genstudio evaluate stylize --data CONTENTS --styles DIR [OPTIONS]"
+)
+def evaluate_stylize(
+    *,
+    options: Annotated[EvaluateStylize, TASK],
+    json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Score a stylizer: how much of a style pictures take on, how far from their content that leads them.
+
+    VGG-16 is the judge: 1 is the style loss of the content itself, 0 its content distance.
+    """
+    from genstudio.evaluate import stylize
+
+    stylize.show(options, json=json)
 
 
 @_evaluate.command(name="novelty", usage="Usage: genstudio evaluate novelty --data DIR [OPTIONS]")

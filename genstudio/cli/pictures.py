@@ -2,8 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -13,11 +12,12 @@ from genstudio.cli.app import FILES, JSON, TASK, app
 from genstudio.denoise.options import DenoiseOptions
 from genstudio.errors import UsageError
 from genstudio.options import FileOptions
+from genstudio.stylize.options import StylizeOptions
 from genstudio.tasks import TASKS
 from genstudio.upscale.options import UpscaleOptions
 
 if TYPE_CHECKING:
-    from genstudio.batch import Progress
+    from genstudio.batch import Job, Progress, Result
     from genstudio.images import Picture
 
 _IN_AND_OUT = (
@@ -35,7 +35,7 @@ def upscale(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Enlarge pictures, 1 to 16 times."""
-    _restore("upscale", paths, options, files, json)
+    restore("upscale", paths, options, files, json)
 
 
 @app.command(usage="Usage: genstudio denoise IN... OUT [OPTIONS]")
@@ -46,23 +46,31 @@ def denoise(
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Take the noise out of pictures."""
-    _restore("denoise", paths, options, files, json)
+    restore("denoise", paths, options, files, json)
 
 
-def _restore(
+def restore(
     task: str,
     paths: Sequence[str],
-    options: UpscaleOptions | DenoiseOptions,
+    options: UpscaleOptions | DenoiseOptions | StylizeOptions,
     files: FileOptions,
     json: bool,
+    *,
+    ready: Callable[[Any], Any] = lambda restorer: restorer,
+    begun: Callable[["Job"], None] = lambda job: None,
 ) -> None:
-    """Every picture of IN through a task, to OUT."""
+    """Every picture of IN through a task, to OUT.
+
+    Args:
+        ready: told of the restorer before the first picture; answers the one to take.
+        begun: told of each picture before it is read.
+    """
     from genstudio import batch, console
 
     *inputs, output = _in_and_out(task, paths, json)
     the_plan = batch.plan(inputs, output, files, options.name_fields())
     module, _, name = TASKS[task].pipeline.partition(":")
-    restorer = getattr(importlib.import_module(module), name).from_options(options)
+    restorer = ready(getattr(importlib.import_module(module), name).from_options(options))
 
     def work(picture: "Picture", progress: "Progress") -> "Picture":
         done: Picture = restorer.restore(
@@ -74,9 +82,22 @@ def _restore(
         of_this = restorer.facts(picture.width, picture.height, picture.dtype, options)
         return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
 
-    steps = partial(
-        batch.run, the_plan, work, files, fields=options.name_fields, size=options.size, facts=facts
-    )
+    def steps(started: Callable[["Job"], None], progress: "Progress") -> "Iterator[Result]":
+        def both(job: "Job") -> None:
+            begun(job)
+            started(job)
+
+        return batch.run(
+            the_plan,
+            work,
+            files,
+            fields=options.name_fields,
+            size=options.size,
+            facts=facts,
+            started=both,
+            progress=progress,
+        )
+
     console.run(steps, the_plan, json)
 
 

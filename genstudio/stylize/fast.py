@@ -65,9 +65,34 @@ class Fast(nn.Module):
         """The pixels, and the encoder's levels."""
         return [x.float(), *self.encoder(x)]
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
     def statistics(self, x: Tensor) -> Statistics:
         """Of pictures (N, 3, H, W), 0..1: what a style is, and what a content is before it takes one on."""
         return Statistics.of(self.levels(x))
+
+
+class Styled(nn.Module):
+    """(N, 3, H, W) -> (N, 3, H, W): a net with its transport.
+
+    Args:
+        transport: plain tensors, that stay in float32 whatever number format the net is brought to.
+        strength: 0..1. What the decoder adds to the carried pixels counts for 2 s - s^2: nothing at 0, where
+            a picture so comes back exactly, and in the one pass.
+    """
+
+    def __init__(self, net: Fast, transport: Transport, strength: float) -> None:
+        super().__init__()
+        self.net = net
+        self.transport = transport
+        self.share = strength * (2 - strength)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = self.transport(self.net.levels(x))
+        y: Tensor = self.net.decoder(levels)
+        return levels[0] + self.share * (y - levels[0])
 
 
 class Decoder(nn.Module):

@@ -35,6 +35,12 @@ class Statistics:
         means, covariances = zip(*(_moments(f) for f in levels), strict=True)
         return cls(means, covariances)
 
+    @property
+    def grams(self) -> tuple[Tensor, ...]:
+        """At each level the Gram matrix (N, C, C), the mean over positions."""
+        pairs = zip(self.means, self.covariances, strict=True)
+        return tuple(covariance + mean[:, :, None] * mean[:, None] for mean, covariance in pairs)
+
 
 @dataclass(frozen=True)
 class Transport:
@@ -70,6 +76,10 @@ class Transport:
         ]
         assert len(matrices) == len(first.matrices)
         return cls(tuple(matrices), tuple(shifts))
+
+    def to(self, device: torch.device | str) -> "Transport":
+        """The same on a device."""
+        return Transport(tuple(m.to(device) for m in self.matrices), tuple(s.to(device) for s in self.shifts))
 
     def padded(self, count: int) -> "Transport":
         """The same for N + `count` pictures, of which the last take on nothing."""

@@ -1,0 +1,122 @@
+"""Pictures and styles in, pictures out."""
+
+import json as jsonlib
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from PIL import Image
+
+from genstudio import images
+from genstudio.cli.app import FILES, JSON, TASK, app
+from genstudio.cli.pictures import restore
+from genstudio.errors import OutputError, UsageError
+from genstudio.options import FileOptions
+from genstudio.stylize import styles
+from genstudio.stylize.options import StylizeOptions
+
+if TYPE_CHECKING:
+    from genstudio.batch import Job
+    from genstudio.stylize.optimize import Event
+
+_PATHS = (
+    "CONTENT: a file, a folder, or - for standard input. STYLE: a picture, or a name of --list-styles; "
+    "several are mixed. OUT: a file, a folder (end a new one with /), or - for standard output."
+)
+_DEFAULTS, _FILE_DEFAULTS = StylizeOptions(), FileOptions()
+_SHOWN = ("name", "title", "artist", "year")
+
+
+@app.command(usage="Usage: genstudio stylize CONTENT STYLE [STYLE ...] OUT [OPTIONS]")
+def stylize(
+    *paths: Annotated[str, Parameter(name="CONTENT STYLE... OUT", help=_PATHS)],
+    options: Annotated[StylizeOptions, TASK] = _DEFAULTS,
+    files: Annotated[FileOptions, FILES] = _FILE_DEFAULTS,
+    list_styles: Annotated[
+        bool, Parameter(help="Name the styles on this machine, and do nothing else.")
+    ] = False,
+    save_style: Annotated[
+        tuple[str, Path] | None,
+        Parameter(help="NAME PICTURE: make a style of your own of a picture, and do nothing else."),
+    ] = None,
+    json: Annotated[bool, JSON] = False,
+) -> None:
+    """Give pictures the style of others."""
+    if list_styles:
+        _list(json)
+    elif save_style is not None:
+        _save(*save_style, options, overwrite=files.overwrite)
+    else:
+        if len(paths) < 3:
+            found = " and ".join(paths) or "none of them"
+            raise UsageError(f"expected CONTENT, STYLE and OUT, found {found}; see genstudio stylize --help")
+        content, *chosen, out = paths
+        watch = _Watch([*map(Path, chosen), *options.mask], options, files)
+        restore(
+            "stylize",
+            (content, out),
+            options,
+            files,
+            json,
+            ready=lambda stylizer: stylizer.wearing(chosen, options, on_event=watch.on_event),
+            begun=watch.begun,
+        )
+
+
+class _Watch:
+    """Keeps what is only looked at from being written over, and writes what a picture is on its way."""
+
+    def __init__(self, read: Sequence[Path], options: StylizeOptions, files: FileOptions) -> None:
+        self._read = {path.resolve(): path for path in read}
+        self._every = options.save_every
+        self._files = files
+        self._target: Path | None = None
+
+    def begun(self, job: "Job") -> None:
+        if job.target is not None and job.target.resolve() in self._read:
+            raise OutputError(
+                f"{job.target}: is a style or a mask, which are never written over; choose another OUT"
+            )
+        self._target = job.target if job.known is None else None
+        if self._every is not None and self._target is None:
+            raise UsageError(
+                "--save-every: expected a file as OUT, or names without {width} and {height}, found none to "
+                "write beside; leave it out, or name a file"
+            )
+
+    def on_event(self, event: "Event") -> None:
+        if self._every is None or self._target is None or event.step % self._every:
+            return
+        beside = self._target.with_name(f"{self._target.stem}-{event.step:04d}{self._target.suffix}")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        picture = images.from_pil(Image.fromarray(event.picture()))
+        files = self._files
+        images.write(picture, beside, format=files.format, quality=files.quality, overwrite=files.overwrite)
+
+
+def _list(json: bool) -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": name, **asdict(styles.card(path))} for name, path in styles.installed().items()
+    ]
+    if json:
+        for row in rows:
+            print(jsonlib.dumps({key: row[key] for key in _SHOWN}, ensure_ascii=False))
+        return
+    table = [[row[key] for key in _SHOWN] for row in rows]
+    widths = [max((len(row[i]) for row in table), default=0) for i in range(len(_SHOWN))]
+    for cells in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def _save(name: str, picture: Path, options: StylizeOptions, *, overwrite: bool) -> None:
+    path = styles.own_path(name)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists; choose another name, or --overwrite to replace it")
+
+    from genstudio.stylize.pipeline import Stylize
+
+    Stylize.from_options(options).save_style(path, picture, overwrite=overwrite)
+    print(f"{path}: genstudio stylize CONTENT {name} OUT", file=sys.stderr)

@@ -1,0 +1,202 @@
+"""Stylizing, measured: every picture of a folder in every style of another, at several strengths.
+
+The judge is VGG-16, whichever features were used to make the results. Style loss: the mean over relu1_2, 2_2,
+3_3 and 4_3 of |G(out) - G(style)|^2 / |G(content) - G(style)|^2; content distance: |F(out) - F(content)|^2 /
+|F(content)|^2 at relu4_3 (`perceptual.judged`). Pictures are brought to a longer side of --size, styles to a
+shorter one.
+"""
+
+import json as jsonlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from genstudio import metrics
+from genstudio.evaluate.comparison import files
+from genstudio.images.atomic import as_output_error
+from genstudio.perceptual import Look, StyleJudge, gram, judged
+from genstudio.sheets import Pixels, new_folder, sheet
+from genstudio.stylize.distil import spearman
+from genstudio.stylize.measure import as_tensor
+from genstudio.stylize.options import EvaluateOptions, StylizeOptions, StylizerOptions
+from genstudio.stylize.pipeline import Stylize
+from genstudio.stylize.sources import STYLE_PX, as_colour, resized
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+THUMBNAIL_PX = 160
+
+
+@dataclass(frozen=True)
+class Row:
+    """The means over all pictures in all styles at one strength; seconds a picture: the median."""
+
+    strength: float
+    style_loss: float
+    content_distance: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        psnr_at_0: of results at strength 0 against their pictures, dB, mean; inf where all are exact.
+        rank: how alike our features and VGG-16's order all results by their style loss (Spearman, -1..1).
+    """
+
+    rows: Sequence[Row]
+    psnr_at_0: float
+    rank: float
+    contents: int
+    styles: int
+
+
+def show(options: EvaluateOptions, *, json: bool = False) -> None:
+    """Print a model's report on stdout, as a table or as one line of JSON.
+
+    With `options.save`, write each result at full strength, and a contact sheet of them, as PNG.
+    """
+    if options.save is not None:
+        new_folder(options.save)
+    stylizer = Stylize.from_options(options)
+    contents = {file.name: _longer(as_colour(file), options.size_px) for file in files(options.data)}
+    styles = {file.stem: _shorter(as_colour(file), options.size_px) for file in files(options.styles)}
+    asked = options.model_dump(include=set(StylizerOptions.model_fields))
+    report, results = measure(stylizer, contents, styles, StylizeOptions(**asked, size_px="source"))
+    if options.save is not None:
+        _save(options.save, contents, styles, results)
+    title = f"{stylizer.model} ({options.method}) on {options.data.name} in {options.styles.name}"
+    facts = {"model": stylizer.model, "method": options.method, "data": options.data.name}
+    print(jsonlib.dumps(facts | _finite(report)) if json else as_table(title, report))
+
+
+def measure(
+    stylizer: Stylize, contents: Mapping[str, Pixels], styles: Mapping[str, Pixels], options: StylizeOptions
+) -> tuple[Report, dict[tuple[str, str], Pixels]]:
+    """The report, and by (content, style) the results at full strength.
+
+    Raises WeightsError where VGG-16's features are missing.
+    """
+    judge = StyleJudge()
+    strengths = STRENGTHS if options.method == "fast" else (1.0,)
+    results: dict[tuple[str, str], Pixels] = {}
+    found: dict[float, list[tuple[float, float, float]]] = {strength: [] for strength in strengths}
+    ours, theirs, psnr = [], [], []
+    worn = {name: stylizer.wearing([style], options) for name, style in styles.items()}
+    style_looks = {name: _looks(stylizer, judge, style) for name, style in styles.items()}
+    for content_name, style_name in _pairs(contents, styles):
+        content = contents[content_name]
+        if style_name == next(iter(styles)):
+            content_looks = _looks(stylizer, judge, content)
+            plain = _asked(worn[style_name], content, options, 0.0)
+            back, picture = (torch.from_numpy(each.astype(np.float64))[None] for each in (plain, content))
+            psnr.append(metrics.psnr(back, picture).item())
+        for strength in strengths:
+            began = time.perf_counter()
+            result = _asked(worn[style_name], content, options, strength)
+            seconds = time.perf_counter() - began
+            looks = _looks(stylizer, judge, result)
+            (loss, distance), (own_loss, _) = (
+                judged(*each) for each in zip(looks, content_looks, style_looks[style_name], strict=True)
+            )
+            found[strength].append((loss.item(), distance.item(), seconds))
+            theirs.append(loss.item())
+            ours.append(own_loss.item())
+        results[content_name, style_name] = result
+    rows = []
+    for strength, each in found.items():
+        losses, distances, times = (np.array(column) for column in zip(*each, strict=True))
+        rows.append(Row(strength, float(losses.mean()), float(distances.mean()), float(np.median(times))))
+    rank = spearman(np.array(ours), np.array(theirs))
+    return Report(rows, float(np.mean(psnr)), rank, len(contents), len(styles)), results
+
+
+def _asked(stylizer: Stylize, content: Pixels, options: StylizeOptions, strength: float) -> Pixels:
+    at = options.model_copy(update={"strength": strength})
+    return stylizer.restore(content, lambda width, height: stylizer.plan(width, height, at))
+
+
+def _pairs(contents: Mapping[str, Pixels], styles: Mapping[str, Pixels]) -> Iterator[tuple[str, str]]:
+    console = Console(stderr=True)
+    bar = partial(track, description="pictures", console=console, disable=not console.is_terminal)
+    return ((content, style) for content in bar(list(contents)) for style in styles)
+
+
+@torch.no_grad()
+def _looks(stylizer: Stylize, judge: StyleJudge, pixels: Pixels) -> tuple[Look, Look]:
+    """What VGG-16 sees, and what our encoder does."""
+    levels: list[Tensor] = stylizer.net.encoder(as_tensor(pixels, stylizer.net.device))
+    return judge(as_tensor(pixels, "cpu")), Look(tuple(gram(f) for f in levels), levels[-1])
+
+
+def as_table(title: str, report: Report) -> str:
+    """A row for each strength, the rest below."""
+    lines = [
+        f"{title}: {report.contents} pictures x {report.styles} styles",
+        f"{'strength':>10}{'style loss':>12}{'content':>12}{'seconds':>12}",
+        *(
+            f"{row.strength:10.2f}{row.style_loss:12.4f}{row.content_distance:12.4f}{row.seconds:12.2f}"
+            for row in report.rows
+        ),
+        f"strength 0: PSNR {report.psnr_at_0:.1f} dB",
+        f"style losses by our features and by VGG-16's: rank correlation {report.rank:.3f} "
+        f"(n={report.contents * report.styles * len(report.rows)})",
+    ]
+    return "\n".join(lines)
+
+
+def _finite(report: Report) -> dict[str, object]:
+    """For JSON, which has neither infinity nor nan: None stands for them."""
+    numbers = {key: getattr(report, key) for key in ("psnr_at_0", "rank")}
+    return asdict(report) | {key: value if np.isfinite(value) else None for key, value in numbers.items()}
+
+
+def _longer(pixels: Pixels, side_px: int) -> Pixels:
+    factor = side_px / max(pixels.shape[:2])
+    return _scaled(pixels, factor)
+
+
+def _shorter(pixels: Pixels, side_px: int) -> Pixels:
+    return _scaled(pixels, min(1.0, min(side_px, STYLE_PX) / min(pixels.shape[:2])))
+
+
+def _scaled(pixels: Pixels, factor: float) -> Pixels:
+    height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
+    eight_bit = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+    return resized(eight_bit, height, width)
+
+
+def _save(
+    folder: Path,
+    contents: Mapping[str, Pixels],
+    styles: Mapping[str, Pixels],
+    results: Mapping[tuple[str, str], Pixels],
+) -> None:
+    for (content, style), result in results.items():
+        path = folder / f"{Path(content).stem}-{style}.png"
+        with as_output_error(str(path)):
+            Image.fromarray(result).save(path)
+    first = [np.full((THUMBNAIL_PX, THUMBNAIL_PX, 3), 255, np.uint8), *map(_thumbnail, styles.values())]
+    rows = [
+        [_thumbnail(pixels), *(_thumbnail(results[name, style]) for style in styles)]
+        for name, pixels in contents.items()
+    ]
+    with as_output_error(str(folder / "sheet.png")):
+        sheet([first, *rows], ["", *styles]).save(folder / "sheet.png")
+
+
+def _thumbnail(pixels: Pixels) -> Pixels:
+    """The square in the middle, small."""
+    side = min(pixels.shape[:2])
+    top, left = ((n - side) // 2 for n in pixels.shape[:2])
+    return resized(pixels[top : top + side, left : left + side], THUMBNAIL_PX, THUMBNAIL_PX)
