@@ -62,14 +62,14 @@ cifar10 = ClassifyRecipe(
     name="classify/cifar10",
     net=AirbenchConfig(),
     augmentation=Augmentation(flip=True, shift_px=2, cutout_px=8),
-    steps=760,
+    steps=570,
     batch_size=500,
     label_smoothing=0.1,
     lr=1.5e-2,
     ema_decay=0.98,
     validate_every=95,
 )
-"""8 epochs of 47,500 pictures.
+"""6 epochs of 47,500 pictures, 10 minutes on a busy 2-core CPU: 87.2 % of a copy damaged by JPEG (n=10,000).
 
     genstudio train classify/cifar10 --data cifar10 --download
 """
@@ -96,14 +96,14 @@ flowers = ClassifyRecipe(
     augmentation=Augmentation(
         flip=True, least_area=0.3, turn_degrees=15, side_px=80, jitter=0.25, cutout_px=24
     ),
-    steps=3_500,
+    steps=2_000,
     batch_size=64,
     label_smoothing=0.1,
     lr=1e-2,
     ema_decay=0.998,
     validate_every=500,
 )
-"""80 epochs of 2,787 pictures of 96 px. After 60 steps alone: 72.8 % of `val` (n=736).
+"""46 epochs of 2,787 pictures of 96 px, 6 minutes on a busy 2-core CPU: 88.0 % of `val` (n=736).
 
     genstudio train classify/flowers --data FLOWERS
 """
