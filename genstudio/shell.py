@@ -5,6 +5,7 @@ stdout is for data, stderr for talk.
 
 import _thread
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -61,16 +62,24 @@ def run(app: App, arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             return _complain("stopped; nothing half-written", errors.Stopped.exit_code)
         except (BrokenPipeError, SystemExit):
-            # The reader has gone, as `| head` does (rich answers that with SystemExit). What is left in the
-            # buffer must not fail again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has gone, as `| head` does (rich answers that with SystemExit).
+            _drop_output()
             return errors.OutputError.exit_code
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                # Of files this is said where they are written; what is left is standard output.
+                _drop_output()
+                return _complain(f"standard output: {error.strerror}", errors.OutputError.exit_code)
             if os.environ.get("GENSTUDIO_DEBUG"):
                 raise
             what = f"{type(error).__name__}: {error}"
             return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
     return 0
+
+
+def _drop_output() -> None:
+    """What is left in the buffer of stdout must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:

@@ -405,3 +405,8 @@ def test_keras_recipe_runs(tmp_path: Path) -> None:
 
 def test_open_labelled_is_what_evaluation_reads(folder: Path) -> None:
     assert len(open_labelled(folder, SIDE).part("test")) == 40
+
+
+def test_explanations_do_not_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", "a.png", "--explain", "-"]) == 2
+    assert capsys.readouterr().err == "genstudio: --explain: expected a file or a folder, found -; name one\n"

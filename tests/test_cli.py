@@ -500,3 +500,12 @@ def test_damaged_weights_are_named_once(
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["upscale", save("a.png"), "o.png", "--model", "compact-x4"]) == 5
     assert "compact-x4.safetensors: truncated" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device to write to")
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    command = "import sys; from genstudio.cli import main; sys.exit(main(['models']))"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4
+    assert one_line(done.stderr) == "genstudio: standard output: No space left on device\n"

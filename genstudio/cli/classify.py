@@ -62,6 +62,8 @@ def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
         raise UsageError("expected IN, found no picture; see genstudio classify --help")
     if plan.STDIO in names and sys.stdin.isatty():
         raise UsageError("expected a picture on standard input, found a terminal; add < FILE, or name a file")
+    if str(options.explain) in ("-", shell.STDIO):
+        raise UsageError("--explain: expected a file or a folder, found -; name one")
     if options.explain is None:
         return plan.only_read(names, recursive=options.recursive)
     several = len(names) > 1 or Path(names[0]).is_dir() or options.explain.is_dir()

@@ -36,7 +36,7 @@ def make_learner(recipe: DistilRecipe | FastRecipe, stores: Stores | None) -> Di
 
 encoder = DistilRecipe(
     name="stylize/encoder",
-    steps=1_500,
+    steps=450,
     batch_size=16,
     crop_px=128,
     lr=5e-3,
@@ -44,19 +44,26 @@ encoder = DistilRecipe(
 )
 """
     genstudio train stylize/encoder --data PHOTOS --styles PAINTINGS
+
+9 minutes on a busy 2-core CPU, the first 244 steps on the schedule of 1,000. Its Gram losses rank held-back
+pairs as VGG-16's do by .998, .990, .963 and .912 (Spearman, levels 1 to 4).
 """
 
 fast = FastRecipe(
     name="stylize/fast",
-    steps=1_800,
+    steps=500,
     batch_size=4,
     crop_px=160,
-    lr=3e-3,
+    late_after=0.8,
+    lr=1.2e-3,
     warm_start="encoder",
-    validate_every=300,
+    validate_every=250,
 )
 """
     genstudio train stylize/fast --data PHOTOS --styles PAINTINGS
+
+12 minutes on a busy 2-core CPU, a beginning: style loss 0.34, content distance 0.51 on held-back photographs
+and paintings at 256 px. With a rate of 3e-3 a run came apart after 200 steps.
 """
 
 RECIPES: dict[str, DistilRecipe | FastRecipe] = {r.name: r for r in (encoder, fast)}
