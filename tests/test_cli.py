@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 from PIL import Image
@@ -421,7 +422,6 @@ def test_a_reader_that_has_gone_is_no_drama() -> None:
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two small sound weights files in a folder of the user's own, and nothing else."""
-    import torch
 
     from genstudio import weights
     from genstudio.upscale.compact import Compact
@@ -429,25 +429,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for scale in (2, 4):
         config = {"width": 4, "depth": 1, "scale": scale}
         net = Compact(Compact.Config(**config))
-        header = weights.Header(
-            task="upscale",
-            arch="compact",
-            config=config,
-            scale=scale,
-            params=sum(p.numel() for p in net.parameters()),
-            advice="For tests.",
-            recipe="none",
-            data="noise",
-            license="CC0",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=[weights.Metric(name="psnr_y", dataset="Set5", value=28.43, n=5, protocol="Y")],
-            code_version="0",
+        psnr = weights.Metric(name="psnr_y", dataset="Set5", value=28.43, n=5, protocol="Y")
+        path = tmp_path / f"own/upscale/compact-x{scale}.safetensors"
+        made.save(
+            path, "upscale", "compact", net, scale=scale, metrics=[psnr], license="CC0", advice="For tests."
         )
-        state: dict[str, torch.Tensor] = net.state_dict()
-        weights.save(tmp_path / f"own/upscale/compact-x{scale}.safetensors", state, header)
     (tmp_path / "none").mkdir()
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path / "own"))
     monkeypatch.setattr(weights, "packaged", lambda: tmp_path / "none")

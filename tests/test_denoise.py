@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from PIL import Image
 from skimage import data
 from torch import nn
 
-from genstudio import Denoise, community, images, weights
+from genstudio import Denoise, community, images
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
 from genstudio.denoise import neighbours, train
@@ -43,26 +44,9 @@ def live(net: nn.Module) -> nn.Module:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Weights denoise/told, denoise/blind and denoise/plain."""
     home = tmp_path_factory.mktemp("weights")
-    (home / "denoise").mkdir()
     for name, net in NETS.items():
-        header = weights.Header(
-            task="denoise",
-            arch="dae-plain" if name == "plain" else "dae",
-            config=dataclasses.asdict(net.config),
-            scale=1,
-            params=1,
-            advice="for tests",
-            recipe="none",
-            data="none",
-            license="MIT",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=[],
-            code_version="0",
-        )
-        weights.save(home / "denoise" / f"{name}.safetensors", live(net).state_dict(), header)
+        arch = "dae-plain" if name == "plain" else "dae"
+        made.save(home / "denoise" / f"{name}.safetensors", "denoise", arch, live(net))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSTUDIO_WEIGHTS", str(home))
         yield

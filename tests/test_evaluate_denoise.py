@@ -1,6 +1,5 @@
 """Denoisers measured: the noise is the literature's, all get the same, and each row is what it says."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -8,13 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 
-from genstudio import Denoise, evaluate, weights
+from genstudio import Denoise, evaluate
 from genstudio.cli import main
 from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.errors import InputError
@@ -31,29 +31,11 @@ CLEAN = np.ascontiguousarray(data.astronaut()[60:108, 190:246])
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Weights denoise/told and denoise/blind, which do something, if nothing good."""
     home = tmp_path_factory.mktemp("weights")
-    (home / "denoise").mkdir()
     torch.manual_seed(0)
     for name, net in NETS.items():
         for p in net.eval().requires_grad_(False).parameters():
             p.data = torch.randn_like(p) * (0.4 / p[0].numel()) ** 0.5
-        header = weights.Header(
-            task="denoise",
-            arch="dae",
-            config=dataclasses.asdict(net.config),
-            scale=1,
-            params=1,
-            advice="for tests",
-            recipe="none",
-            data="none",
-            license="MIT",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=[],
-            code_version="0",
-        )
-        weights.save(home / "denoise" / f"{name}.safetensors", net.state_dict(), header)
+        made.save(home / "denoise" / f"{name}.safetensors", "denoise", "dae", net)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSTUDIO_WEIGHTS", str(home))
         yield home / "denoise"

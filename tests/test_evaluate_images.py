@@ -1,6 +1,5 @@
 """Sets of pictures against each other: what is computed, whatever the batches, and what is remembered."""
 
-import dataclasses
 import hashlib
 import json
 import sys
@@ -8,13 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from genstudio import features, weights
+from genstudio import features
 from genstudio.classify.keras_cnn import KerasCNN, KerasCNNConfig
 from genstudio.cli import main
 from genstudio.data import square
@@ -29,27 +29,9 @@ NAMES = ("classify/tiny", "untrained")
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Weights classify/tiny, a cache of its own, and no others' weights in reach."""
     folder = tmp_path / "weights"
-    (folder / "classify").mkdir(parents=True)
     torch.manual_seed(0)
     net = KerasCNN(KerasCNNConfig(classes=("a", "b"), side_px=32))
-    header = weights.Header(
-        task="classify",
-        arch="keras-cnn",
-        config=dataclasses.asdict(net.config),
-        scale=1,
-        params=1,
-        advice="for tests",
-        recipe="none",
-        data="none",
-        license="MIT",
-        steps=0,
-        minutes=0,
-        hardware="none",
-        seed=0,
-        metrics=[],
-        code_version="0",
-    )
-    weights.save(folder / "classify" / "tiny.safetensors", net.state_dict(), header)
+    made.save(folder / "classify" / "tiny.safetensors", "classify", "keras-cnn", net)
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(folder))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(images.platformdirs, "user_cache_path", lambda name: tmp_path / "cache" / name)

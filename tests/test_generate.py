@@ -4,12 +4,13 @@ import dataclasses
 import json
 from pathlib import Path
 
+import made
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from genstudio import images, weights
+from genstudio import images
 from genstudio.cli import main
 from genstudio.errors import UsageError
 from genstudio.evaluate.novelty import novelty
@@ -34,24 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         net = Generator(config)
         for conv in (*net.convs, net.tail):  # a fresh net's pictures are grey
             torch.nn.init.normal_(conv.weight, 0, (2 / (4 * conv.in_channels)) ** 0.5)
-        header = weights.Header(
-            task="generate",
-            arch="dcgan",
-            config=dataclasses.asdict(config),
-            scale=1,
-            params=sum(p.numel() for p in net.parameters()),
-            advice="a test",
-            recipe="generate/tiny",
-            data="none",
-            license="CC0",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=[],
-            code_version="0",
-        )
-        weights.save(folder / "generate" / f"{name}.safetensors", net.state_dict(), header)
+        made.save(folder / "generate" / f"{name}.safetensors", "generate", "dcgan", net)
     return folder
 
 

@@ -1,19 +1,18 @@
 """Recognition of what was damaged and restored: the statistics, the damages, and what does not fit."""
 
-import dataclasses
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from genstudio import weights
 from genstudio.classify.classifier import Classifier
 from genstudio.classify.keras_cnn import KerasCNN, KerasCNNConfig
 from genstudio.classify.options import EvaluateRecognitionOptions
@@ -69,25 +68,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }
     for name, (arch, scale, net) in nets.items():
         task = name.partition("/")[0]
-        (home / task).mkdir()
-        header = weights.Header(
-            task=task,
-            arch=arch,
-            config=dataclasses.asdict(net.config),
-            scale=scale,
-            params=1,
-            advice="for tests",
-            recipe="none",
-            data="none",
-            license="MIT",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=[],
-            code_version="0",
-        )
-        weights.save(home / f"{name}.safetensors", net.state_dict(), header)
+        made.save(home / f"{name}.safetensors", task, arch, net, scale=scale)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSTUDIO_WEIGHTS", str(home))
         yield home

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
@@ -460,26 +461,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with untrained weights tiny-x2 and tiny-x4."""
     for scale in (2, 4):
         config = CompactConfig(width=4, depth=1, scale=scale)
-        header = weights.Header(
-            task="upscale",
-            arch="compact",
-            config=dataclasses.asdict(config),
-            scale=scale,
-            params=1,
-            advice="for tests",
-            recipe="none",
-            data="none",
-            license="MIT",
-            steps=0,
-            minutes=0,
-            hardware="none",
-            seed=0,
-            metrics=(),
-            code_version="0",
-        )
         path = tmp_path / "upscale" / f"tiny-x{scale}.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        weights.save(path, Compact(config).state_dict(), header)
+        made.save(path, "upscale", "compact", Compact(config), scale=scale)
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
     return tmp_path
 

@@ -1,12 +1,12 @@
 """Stylizing in one pass: what the pipeline promises of pictures of all kinds, styles, masks and colours, with
 nets of random weights."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import torch
@@ -33,14 +33,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.manual_seed(0)
     net = Fast(CONFIG)
     net.decoder.tail.weight.data.normal_(0, 0.05)
-    (home / "stylize").mkdir()
     for name, part in {"fast": net, "encoder": net.encoder}.items():
-        header = weights.Header(
-            task="stylize", arch=name, config=dataclasses.asdict(part.config), scale=1, recipe="", data="",
-            license="", steps=0, seed=0, minutes=0.0, hardware="", metrics=[], code_version="", params=1,
-            advice="",
-        )  # fmt: skip
-        weights.save(home / "stylize" / f"{name}.safetensors", part.state_dict(), header)
+        made.save(home / "stylize" / f"{name}.safetensors", "stylize", name, part)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSTUDIO_WEIGHTS", str(home))
         patch.setenv("XDG_DATA_HOME", str(home / "data"))

@@ -4,6 +4,7 @@ weights in the place of VGG-16."""
 from dataclasses import replace
 from pathlib import Path
 
+import made
 import numpy as np
 import pytest
 import torch
@@ -260,12 +261,7 @@ def test_a_start_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
         FastLearner(replace(FAST, warm_start="nothing-like-it"), None)
     path = tmp_path / "encoder.safetensors"
     net = Encoder(EncoderConfig((4, 4, 4, 4)))
-    header = weights.Header(
-        task="stylize", arch="encoder", config={"widths": [4, 4, 4, 4]}, scale=1, recipe="", data="",
-        license="", steps=0, seed=0, minutes=0.0, hardware="", metrics=[], code_version="", params=1,
-        advice="",
-    )  # fmt: skip
-    weights.save(path, net.state_dict(), header)
+    made.save(path, "stylize", "encoder", net)
     with pytest.raises(WeightsError, match="a net like"):
         FastLearner(replace(FAST, warm_start=str(path)), None)
 
