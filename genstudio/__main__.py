@@ -4,4 +4,5 @@ import sys
 
 from genstudio.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # and not a process that it starts
+    sys.exit(main())

@@ -5,12 +5,11 @@ what is seen. So it is replaced beforehand by the colours around (`filled`). Alp
 net as a grey picture; what was fully opaque or fully clear before is so again after (`keep_ends`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from genstudio.engine import Engine
+from genstudio.engine import Around, Engine
 
 # Below this opacity a colour is of few steps (un-premultiplied) or arbitrary; it is trusted in proportion.
 TRUSTED_ALPHA = 1 / 16
@@ -127,26 +126,15 @@ def _inner(mask: np.ndarray) -> np.ndarray:
     return mask
 
 
-class FlatShortcut:
+class FlatShortcut(Around):
     """An engine for alpha that answers wholly opaque or clear tiles without asking the net.
 
     It changes nothing in the end, for `keep_ends` would set these pixels to the same.
     """
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self.scale = engine.scale
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         self.overlap_px = max(1, engine.overlap_px)  # so that what is kept of a tile lies inside it
-        self.multiple = engine.multiple
-        self.tiles = engine.tiles
-        self.device = engine.device
-
-    @property
-    def bytes_per_px(self) -> float:
-        return self._engine.bytes_per_px
-
-    def precision(self, depth: np.dtype[Any]) -> str:
-        return self._engine.precision(depth)
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         value = tiles.flat[0]

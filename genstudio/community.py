@@ -21,9 +21,10 @@ from spandrel import (
 from torch import Tensor, nn
 
 from genstudio import device as devices
-from genstudio.engine import Tiles, TorchEngine
+from genstudio.engine import Tiles
 from genstudio.errors import WeightsError
 from genstudio.overlap import measure
+from genstudio.torchengine import TorchEngine
 
 PICKLED = (".pth", ".pt", ".ckpt")
 SUFFIXES = (*PICKLED, ".safetensors")
@@ -35,12 +36,13 @@ _TILES: dict[ModelTiling, Tiles] = {
 }
 
 
-def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchEngine:
+def load(path: Path, *, device: torch.device, precision: str = "auto", compiled: bool = False) -> TorchEngine:
     """A community model as an engine.
 
     Args:
         path: .pth, .pt, .ckpt or .safetensors.
         precision: one of `device.PRECISIONS`.
+        compiled: as for `TorchEngine`.
 
     Raises:
         WeightsError: the file is missing, damaged, would run code, or holds no model that takes a picture
@@ -67,6 +69,7 @@ def load(path: Path, *, device: torch.device, precision: str = "auto") -> TorchE
         align=align,
         square=sizes.square,
         tiles=tiles,
+        compiled=compiled,
         name=str(path),
         device=device,
         dtype=dtype,

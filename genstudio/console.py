@@ -1,4 +1,7 @@
-"""What a person sees: on stderr bars (a terminal) or plain lines (elsewhere), on stdout tables of weights."""
+"""What a person sees: on stderr bars (a terminal) or plain lines (elsewhere), on stdout tables of weights.
+
+rich is imported only where there is a terminal: a script need not wait for it.
+"""
 
 import json as jsonlib
 import sys
@@ -6,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from genstudio.batch import STDIO, Job, Plan, Result
 from genstudio.errors import BatchError
 from genstudio.options import in_shell
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from genstudio.weights import Installed
 
 
@@ -53,44 +55,57 @@ class Display:
     """
 
     def __init__(self, pictures: int, *, quiet: bool = False) -> None:
-        console = Console(stderr=True)
         self._quiet = quiet
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._tiles = self._bars.add_task("", total=None, visible=False)
-        self._pictures = self._bars.add_task("pictures", total=pictures, visible=pictures > 1)
+        self._bars = _bars() if sys.stderr.isatty() else None
+        if self._bars is not None:
+            self._tiles = self._bars.add_task("", total=None, visible=False)
+            self._pictures = self._bars.add_task("pictures", total=pictures, visible=pictures > 1)
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        if self._bars is not None:
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._bars is not None:
+            self._bars.stop()
 
     def started(self, job: Job) -> None:
         """A job begins; its number of tiles is not known yet."""
-        name = job.source.name if job.source else "standard input"
-        self._bars.reset(self._tiles, description=name, total=None, visible=True)
+        if self._bars is not None:
+            name = job.source.name if job.source else "standard input"
+            self._bars.reset(self._tiles, description=name, total=None, visible=True)
 
     def progress(self, done: int, total: int) -> None:
         """So many tiles of the job are done."""
-        self._bars.update(self._tiles, completed=done, total=total)
+        if self._bars is not None:
+            self._bars.update(self._tiles, completed=done, total=total)
 
     def finished(self, result: Result) -> None:
         """A job is done, skipped or failed."""
-        self._bars.advance(self._pictures)
+        if self._bars is not None:
+            self._bars.advance(self._pictures)
         for line in _lines(result, self._quiet):
             # While bars are shown, rich puts what goes to sys.stderr above them.
             print(line, file=sys.stderr, flush=True)
+
+
+def _bars() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,  # a dumb one
+        transient=True,
+    )
 
 
 def _lines(result: Result, quiet: bool) -> list[str]:
@@ -148,14 +163,14 @@ def models(found: Sequence["Installed"]) -> None:
         first = header.metrics[0] if header.metrics else None
         measured = f"{first.name} {first.value:.4g} on {first.dataset} (n={first.n})" if first else "-"
         rows.append((each.name, header.task, scale, rounded(header.params), header.license, measured))
-    console = Console()
-    if console.is_terminal:
+    if sys.stdout.isatty():
+        from rich.console import Console
         from rich.table import Table
 
         table = Table(*_COLUMNS, box=None, header_style="bold")
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        Console().print(table)
         return
     widths = [max(len(row[i]) for row in [_COLUMNS, *rows]) for i in range(len(_COLUMNS))]
     for row in [_COLUMNS, *rows]:
@@ -164,10 +179,10 @@ def models(found: Sequence["Installed"]) -> None:
 
 def markdown(text: str) -> None:
     """A card on stdout: rendered on a terminal, as it is elsewhere."""
-    console = Console()
-    if console.is_terminal:
+    if sys.stdout.isatty():
+        from rich.console import Console
         from rich.markdown import Markdown
 
-        console.print(Markdown(text))
+        Console().print(Markdown(text))
     else:
         print(text, end="")

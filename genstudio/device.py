@@ -1,9 +1,13 @@
 """Which device does the arithmetic, how precisely, and how much memory it has left.
 
-Torch is imported inside the functions: asking for the free memory of the processor needs none of it.
+Torch is imported inside the functions: of a processor nothing that is asked here needs it, but where there is
+a GPU's driver as well, only torch can say which of the two it is to be.
 """
 
+import os
 import platform
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -15,6 +19,24 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def is_cpu(device: "str | torch.device") -> bool:
+    """Whether one of `DEVICES` means the processor on this machine. Raises as `pick` does."""
+    if str(device) == "cpu" or (str(device) == "auto" and not _has_gpu_driver()):
+        return True
+    return pick(device).type == "cpu"
+
+
+def _has_gpu_driver() -> bool:
+    """Whether torch may find a GPU here. It may still find none: the driver alone is looked for."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if sys.platform == "win32":
+        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
+    # NVIDIA's, the same under WSL, AMD's.
+    drivers = ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1", "/dev/kfd")
+    return any(Path(driver).exists() for driver in drivers)
 
 
 def pick(device: "str | torch.device" = "auto") -> "torch.device":
@@ -55,8 +77,7 @@ def precision(
     """
     import torch
 
-    if requested not in PRECISIONS:
-        raise UsageError(f"expected a precision out of {', '.join(PRECISIONS)}, found {requested!r}")
+    check_precision(requested)
     supported = {
         torch.float32: True,
         torch.bfloat16: supports_bfloat16,
@@ -70,6 +91,12 @@ def precision(
             )
         return dtype
     return next(dtype for dtype in (*_fast_formats(device), torch.float32) if supported[dtype])
+
+
+def check_precision(requested: str) -> None:
+    """Raise UsageError for a name that is none of `PRECISIONS`."""
+    if requested not in PRECISIONS:
+        raise UsageError(f"expected a precision out of {', '.join(PRECISIONS)}, found {requested!r}")
 
 
 def _fast_formats(device: "torch.device") -> tuple["torch.dtype", ...]:

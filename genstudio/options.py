@@ -6,6 +6,7 @@ keyword arguments and a run's JSON are all derived from it, so a range or a help
 
 import difflib
 import string
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -93,6 +94,24 @@ def _expected(annotation: Any, constraints: list[Any]) -> str:
     return words
 
 
+class DeviceOptions(Options):
+    """Where a net runs; shared by the tasks that need to know no more of it."""
+
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Parameter(group=_ENGINE)] = Field(
+        default="auto", description="Where the net runs; auto takes a GPU where there is one."
+    )
+
+
+class ComparisonOptions(Options):
+    """What restored pictures are compared with, and how; shared by the tasks that can be measured so."""
+
+    data: Path = Field(description="Folder of pictures to make worse, restore and compare.")
+    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
+    save: Path | None = Field(
+        default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
+    )
+
+
 class EngineOptions(Options):
     """How a net is run; shared by every task that runs one over a picture."""
 
@@ -110,6 +129,20 @@ class EngineOptions(Options):
     precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Parameter(group=_ENGINE)] = Field(
         default="auto",
         description="What the net computes in; auto takes half precision where the device is fast at it.",
+    )
+
+
+class AnyEngineOptions(EngineOptions):
+    """The same for nets that several engines can run."""
+
+    engine: Annotated[Literal["auto", "torch", "openvino"], Parameter(group=_ENGINE)] = Field(
+        default="auto",
+        description="What runs the net; auto takes openvino on the processor, where it starts much sooner, "
+        "and torch on a GPU.",
+    )
+    compile: Annotated[bool, Parameter(group=_ENGINE)] = Field(
+        default=False,
+        description="Let torch compile the net: faster over many pictures, slower to begin.",
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from genstudio import alpha as transparency
 from genstudio import images, resample, tiling
-from genstudio.errors import InputError
+from genstudio.arrays import as_array, is_tensor, no_picture, of_tensor
 from genstudio.tiling import Progress, Stop, Tile
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 # PIL.Image.Image, numpy.ndarray, torch.Tensor or images.Picture; the answer is of the same type.
 AnyImage = TypeVar("AnyImage")
 
-# Values this far out of 0..1 are rounding; more is a picture of another range.
-RANGE_SLACK = 1e-3
 STRIP_ROWS = 64
 
 
@@ -66,6 +64,7 @@ class Facts:
     models: tuple[str, ...]
     tile_px: int
     device: str
+    engine: str
     precision: str
 
 
@@ -84,7 +83,8 @@ class Restorer(ABC):
         plan = self.plan(width, height, options)
         first = plan.engines[0]
         tile_px = tiling.tile_size(first, height, width, self.tile)
-        return Facts(plan.width, plan.height, plan.models, tile_px, first.device, first.precision(depth))
+        how = first.device, first.kind, first.precision(depth)
+        return Facts(plan.width, plan.height, plan.models, tile_px, *how)
 
     def restore(
         self,
@@ -121,15 +121,11 @@ class Restorer(ABC):
             picture = self._picture(images.from_pil(image), plan, progress, stop)
             return cast(AnyImage, images.to_pil(picture))
         if isinstance(image, np.ndarray):
-            array = checked(image if image.ndim == 3 else image[..., None], image)
-            result = self._array(array, plan, progress, stop)
+            result = self._array(as_array(image), plan, progress, stop)
             return cast(AnyImage, result.reshape(result.shape[: image.ndim]).astype(image.dtype, copy=False))
-        if hasattr(image, "detach"):  # a tensor, told without importing torch
+        if is_tensor(image):
             return cast(AnyImage, self._tensor(cast("torch.Tensor", image), plan, progress, stop))
-        raise InputError(
-            f"expected a PIL image, a numpy array, a torch tensor or a Picture, found "
-            f"{type(image).__name__}; open files with PIL.Image.open or genstudio.images.read"
-        )
+        raise no_picture(image)
 
     def _picture(
         self,
@@ -162,15 +158,7 @@ class Restorer(ABC):
     ) -> "torch.Tensor":
         import torch
 
-        expected = "a tensor (C, H, W) or (N, C, H, W), C 1..4, of uint8, uint16, or floats in 0..1"
-        if tensor.ndim not in (3, 4) or not 1 <= tensor.shape[-3] <= 4 or not tensor.numel():
-            raise InputError(f"expected {expected}, found shape {tuple(tensor.shape)}; channels come first")
-        whole = tensor.dtype in (torch.uint8, torch.uint16)
-        if not whole and not tensor.dtype.is_floating_point:
-            raise InputError(f"expected {expected}, found {tensor.dtype}; convert it to one of these")
-        host = tensor.detach().cpu()
-        host = host if whole else host.float()
-        batch = [checked(each, each) for each in host.reshape(-1, *host.shape[-3:]).movedim(1, 3).numpy()]
+        batch = of_tensor(tensor)
         results = []
         for i, each in enumerate(batch):
             share = None if progress is None else of_many(progress, i, len(batch))
@@ -284,25 +272,3 @@ def _is_grey(colour: np.ndarray) -> bool:
     """Whether the channels of (H, W, C) are equal everywhere; by strips, for most pictures fail the first."""
     strips = (colour[top : top + STRIP_ROWS] for top in range(0, len(colour), STRIP_ROWS))
     return all((strip[..., 1:] == strip[..., :1]).all() for strip in strips)
-
-
-def checked(array: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """(H, W, C) fit for the engines, in machine byte order; any float becomes float32, clipped to 0..1."""
-    if array.ndim != 3 or not 1 <= array.shape[-1] <= 4 or not array.size:
-        raise InputError(
-            "expected an array (height, width) or (height, width, channels), channels 1..4, "
-            f"found shape {given.shape}; channels come last"
-        )
-    if array.dtype.name in ("uint8", "uint16"):
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.dtype.name not in ("float16", "float32", "float64"):
-        raise InputError(
-            f"expected an array of uint8, uint16, float16, float32 or float64, found {array.dtype}; "
-            "convert it to one of these"
-        )
-    low, high = float(array.min()), float(array.max())
-    if not (low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK):  # so that NaN is caught as well
-        raise InputError(
-            f"expected float values in 0..1, found {low:g}..{high:g}; scale, clip or repair them first"
-        )
-    return array.astype(np.float32, copy=False).clip(0, 1)

@@ -94,6 +94,7 @@ def bands(
     while top < height:
         rows = spans(height, tile_px, engine.overlap_px, engine.multiple)
         columns = spans(width, tile_px, engine.overlap_px, engine.multiple)
+        together = _together(engine, rows[0], columns[0])
         # After a change of tile size the rows already given away are left out.
         rows = [row.from_(top) for row in rows if row.end > top]
         total = done + len(rows) * len(columns)
@@ -103,14 +104,16 @@ def bands(
                     band = np.empty(((row.end - row.start) * s, width * s, channels), dtype or picture.dtype)
                 else:
                     band = into[row.start * s : row.end * s]
-                for i, column in enumerate(columns):
+                for i in range(0, len(columns), together):
                     if stop is not None and stop():
                         raise Stopped(f"stopped after {done + i} of {total} tiles")
-                    window = picture[row.low : row.high, column.low : column.high]
-                    y = engine(window[None], band.dtype)[0]
-                    band[:, column.start * s : column.end * s] = y[row.kept(s), column.kept(s)]
+                    group = columns[i : i + together]
+                    windows = [picture[row.low : row.high, column.low : column.high] for column in group]
+                    batch = np.stack(windows) if len(windows) > 1 else windows[0][None]
+                    for column, y in zip(group, engine(batch, band.dtype), strict=True):
+                        band[:, column.start * s : column.end * s] = y[row.kept(s), column.kept(s)]
                     if progress is not None:
-                        progress(done + i + 1, total)
+                        progress(done + i + len(group), total)
                 done += len(columns)
                 top = row.end
                 yield band
@@ -174,6 +177,16 @@ def tile_size(engine: "Engine", height: int, width: int, tile: Tile) -> int:
         return most_px  # one call in any case
     window_px = math.sqrt(AUTO_MEMORY_SHARE * free_bytes(engine.device) / engine.bytes_per_px)
     return max(MIN_TILE_PX, min(most_px, int(window_px) - 2 * engine.overlap_px))
+
+
+def _together(engine: "Engine", row: Span, column: Span) -> int:
+    """How many windows of this size one call takes: small ones do not fill a GPU one by one."""
+    kind = engine.device.partition(":")[0]
+    if kind == "cpu":
+        return 1
+    memory_px = AUTO_MEMORY_SHARE * free_bytes(engine.device) / engine.bytes_per_px
+    most_px = min(AUTO_TILE_PX.get(kind, max(AUTO_TILE_PX.values())) ** 2, memory_px)
+    return max(1, int(most_px / ((row.high - row.low) * (column.high - column.low))))
 
 
 def count(engine: "Engine", height: int, width: int, tile: Tile) -> int:

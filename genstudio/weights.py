@@ -14,6 +14,7 @@ cache, where what the package's index has an address for is downloaded to.
 
 import difflib
 import functools
+import hashlib
 import importlib
 import logging
 import os
@@ -22,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
+
+from genstudio import weightsfile
 from genstudio.errors import UsageError, WeightsError
 from genstudio.weightsfile import SUFFIX, Header, Metric, is_ours, read, read_header, save
 
@@ -44,6 +48,7 @@ __all__ = [
     "read_header",
     "read_index",
     "save",
+    "verified",
 ]
 
 
@@ -73,9 +78,7 @@ def packaged() -> Path:
 
 def cache() -> Path:
     """The folder downloads go to. Touches nothing."""
-    import pooch
-
-    return Path(pooch.os_cache("genstudio"))
+    return platformdirs.user_cache_path("genstudio")
 
 
 def _folders() -> list[Path]:
@@ -231,6 +234,16 @@ class _Bar:
             self._progress.stop()
 
 
+def verified(name_or_path: str | Path, task: str) -> tuple[Header, str]:
+    """(header, sha256 of the file) of weights by name or path, read and verified as `load` does, but without
+    torch. Raises as `load` does."""
+    path, sha256 = find(name_or_path, task)
+    header, blob = weightsfile.verified(path, sha256)
+    if header.task != task:
+        raise _of_another_task(path, header, task)
+    return header, hashlib.sha256(blob).hexdigest()
+
+
 def load(name_or_path: str | Path, task: str) -> "tuple[Header, dict[str, Tensor]]":
     """(header, tensors as stored) of weights by name or path, verified against their digests.
 
@@ -240,8 +253,12 @@ def load(name_or_path: str | Path, task: str) -> "tuple[Header, dict[str, Tensor
     path, sha256 = find(name_or_path, task)
     header, state = read(path, sha256)
     if header.task != task:
-        raise WeightsError(f"{path}: expected weights for {task}, found weights for {header.task}")
+        raise _of_another_task(path, header, task)
     return header, state
+
+
+def _of_another_task(path: Path, header: Header, task: str) -> WeightsError:
+    return WeightsError(f"{path}: expected weights for {task}, found weights for {header.task}")
 
 
 def load_net(name_or_path: str | Path, task: str) -> "tuple[Header, nn.Module]":

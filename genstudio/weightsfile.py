@@ -143,6 +143,15 @@ def read(path: Path, sha256: str | None = None) -> "tuple[Header, dict[str, Tens
     from safetensors import SafetensorError
     from safetensors.torch import load as parse_tensors
 
+    header, blob = verified(path, sha256)
+    try:
+        return header, parse_tensors(blob)
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: damaged ({error}); fetch or copy it again") from None
+
+
+def verified(path: Path, sha256: str | None = None) -> tuple[Header, bytes]:
+    """(header, the whole file), as `read` verifies it, without torch. Raises WeightsError as `read` does."""
     try:
         blob = path.read_bytes()  # read once: what is verified is what is loaded
     except OSError as error:
@@ -153,10 +162,7 @@ def read(path: Path, sha256: str | None = None) -> "tuple[Header, dict[str, Tens
         raise WeightsError(
             f"{path}: tampered with or damaged, its sha256 is not the one on record; fetch or copy it again"
         )
-    try:
-        return header, parse_tensors(blob)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: damaged ({error}); fetch or copy it again") from None
+    return header, blob
 
 
 def _digest(header: str, data: bytes) -> str:

@@ -3,9 +3,11 @@
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from genstudio import batch
+from genstudio import batch, images
 from genstudio.batch import Plan, Result
 from genstudio.errors import DeviceError, InputError, OutputError, Stopped, StudioError, UsageError
 from genstudio.images import Picture
@@ -426,3 +428,71 @@ def test_a_result_too_large_for_its_format_is_refused_before_the_work(root: Path
     (result,) = batch.run(plan, in_vain, FILES, size=lambda w, h: (200 * w, 200 * h))
     assert isinstance(result.error, OutputError)
     assert "16383" in str(result.error)
+
+
+# --- one at work, one before and one behind -----------------------------------------------------------------
+
+
+def three(root: Path) -> Plan:
+    for name in "abc":
+        save(root / "in" / f"{name}.png")
+    return batch.plan(["in"], "out", FILES)
+
+
+def test_the_next_is_read_and_the_last_written_while_one_is_at_work(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, written = [threading.Event() for _ in range(3)], threading.Event()
+    order = iter(read)
+    real_read, real_write = images.read, images.write
+
+    def reading(source: Path | bytes) -> Picture:
+        next(order).set()
+        return real_read(source)
+
+    def writing(*arguments: Any, **options: Any) -> tuple[str, ...]:
+        assert written.wait(10)
+        return real_write(*arguments, **options)
+
+    monkeypatch.setattr(images, "write", writing)
+    made = []
+
+    def work(picture: Picture, progress: batch.Progress) -> Picture:
+        made.append(picture)
+        if len(made) == 2:
+            assert read[2].wait(10)
+            written.set()  # of the first, which is still being written
+        return twice(picture, progress)
+
+    results = list(batch.run(three(root), work, FILES, read=reading))
+    assert [result.job.source.name for result in results if result.job.source] == ["a.png", "b.png", "c.png"]
+    assert all(result.error is None for result in results)
+    assert names("out") == ["a.png", "b.png", "c.png"]
+
+
+def test_large_ones_wait_for_their_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "SMALL_BYTES", 0)
+    monkeypatch.setattr(batch, "SMALL_PIXELS", 0)
+    main_thread, threads = threading.get_ident(), []
+
+    def reading(source: Path | bytes) -> Picture:
+        threads.append(threading.get_ident())
+        return images.read(source)
+
+    assert len(list(batch.run(three(root), twice, FILES, read=reading))) == 3
+    assert threads == [main_thread] * 3
+
+
+def test_what_was_done_before_a_stop_is_told(root: Path) -> None:
+    calls = iter(range(3))
+
+    def first_only(picture: Picture, progress: batch.Progress) -> Picture:
+        if next(calls) == 1:
+            raise Stopped("stopped after 0 of 1 tiles")
+        return twice(picture, progress)
+
+    iterator = batch.run(three(root), first_only, FILES)
+    assert next(iterator).error is None
+    with pytest.raises(Stopped):
+        next(iterator)
+    assert names("out") == ["a.png"]

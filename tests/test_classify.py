@@ -23,8 +23,9 @@ from genstudio.classify.learner import ClassifyLearner, ClassifyRecipe
 from genstudio.cli import main
 from genstudio.data.labelled import LabelledSet, Part, open_labelled
 from genstudio.errors import InputError, UsageError
-from genstudio.evaluate.classify import Report, wilson
+from genstudio.evaluate.classify import Report, explanations
 from genstudio.evaluate.deletion import SHARE, hidden, strongest
+from genstudio.evaluate.intervals import of_mean, wilson
 from genstudio.training import loop, run
 from genstudio.training.options import TrainOptions
 
@@ -222,10 +223,10 @@ def test_classify_in_python(tiny: Classify) -> None:
         assert tiny(same) == guesses
     assert len(tiny(pixels, top=1)) == 1
     assert dict(tiny(pixels[:, ::-1])) == pytest.approx(dict(guesses), abs=1e-6)  # both ways are seen
-    many = [blob(k % 2, rng) for k in range(7)]
-    features = tiny.features(many)
-    assert features.shape == (7, 16)
-    assert np.allclose(features, np.concatenate([tiny.features([one]) for one in many]), atol=1e-5)
+    assert tiny((tensor / 255).to(torch.bfloat16))[0].label == "red"  # which numpy does not know
+    assert tiny(tensor[0]) == tiny(pixels[..., 0])
+    with pytest.raises(InputError, match=r"expected a tensor \(C, H, W\), found shape \(2, 3, 16, 16\)"):
+        tiny(torch.stack((tensor, tensor)))
     with pytest.raises(InputError, match="a PIL image"):
         tiny("red.png")
     with pytest.raises(InputError, match="expected an array"):
@@ -283,6 +284,7 @@ def test_report_and_interval() -> None:
     assert report.of_class(1) == (2, 0.5, 0.5)
     assert wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert wilson(1.0, 10) == pytest.approx((0.7225, 1), abs=1e-4)
+    assert of_mean(torch.tensor([1.0, 3, 1, 3])) == pytest.approx((1.02, 2.98), abs=1e-4)
 
 
 def test_what_the_deletion_test_hides() -> None:
@@ -320,7 +322,9 @@ def test_the_shell_says_what_python_says(
     assert main(["classify", str(tmp_path / "nowhere"), "--model", "tiny"]) == 3
 
 
-def test_explanations_by_the_shell(tiny: Classify, folder: Path, tmp_path: Path) -> None:
+def test_explanations_by_the_shell(
+    tiny: Classify, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = str(folder / "val" / "red" / "000.png")
     page = tmp_path / "page.png"
     common = ["--model", "tiny", "--device", "cpu"]
@@ -328,6 +332,12 @@ def test_explanations_by_the_shell(tiny: Classify, folder: Path, tmp_path: Path)
     assert np.array_equal(np.asarray(Image.open(page)), np.asarray(tiny.explain(Image.open(one))))
     assert main(["classify", one, *common, "--explain", str(page)]) == 4
     assert main(["classify", one, *common, "--explain", str(page), "--overwrite"]) == 0
+    asked: list[int] = []
+    ask = Classify.probabilities
+    monkeypatch.setattr(Classify, "probabilities", lambda *args: asked.append(1) or ask(*args))
+    assert main(["classify", one, *common, "--explain", str(page), "--overwrite"]) == 0
+    assert len(asked) == 1
+    assert main(["classify", one, one, *common, "--explain", str(tmp_path / "new.png")]) == 4
     pages = tmp_path / "pages"
     (tmp_path / "in" / "below").mkdir(parents=True)
     for k in range(3):
@@ -353,6 +363,23 @@ def test_evaluate_by_the_shell(
     assert set(pages) == {"confusion.png", "reliability.png", "explanations.png"}
     assert min(min(size) for size in pages.values()) > 200
     assert main([*command, "--save", str(tmp_path / "pages")]) == 4
+
+
+@pytest.mark.parametrize("count", [4, 16])
+def test_no_explanation_is_shown_twice(tiny: Classify, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    rng = np.random.default_rng(2)
+    part = Part(torch.from_numpy(np.stack([blob(k % 2, rng) for k in range(6)])), torch.arange(6) % 2)
+    logits = torch.tensor([[0.0, 1], [1, 0], [0, 1], [0, 1], [1, 0], [1, 0]])
+    shown: list[bytes] = []
+    attention = Classify.attention
+
+    def watched(self: Classify, squares: list[np.ndarray], labels: list[str]) -> np.ndarray:
+        shown.extend(square.tobytes() for square in squares)
+        return attention(self, squares, labels)
+
+    monkeypatch.setattr(Classify, "attention", watched)
+    explanations(tiny, part, Report(tiny.classes, logits, part.labels), count)
+    assert len(shown) == len(set(shown)) == min(count, 6)
 
 
 def test_evaluate_goes_by_the_names_of_classes(

@@ -47,7 +47,9 @@ class FakeUpscale:
     def facts(
         self, width: int, height: int, depth: np.dtype[Any], options: UpscaleOptions
     ) -> types.SimpleNamespace:
-        return types.SimpleNamespace(models=("fake-x4",), device="cpu", precision="float32", tile_px=64)
+        return types.SimpleNamespace(
+            models=("fake-x4",), device="cpu", engine="torch", precision="float32", tile_px=64
+        )
 
     def restore(self, picture: Picture, plan: Callable[..., tuple[int, int]], progress: Any) -> Picture:
         width, height = plan(picture.width, picture.height)
@@ -182,6 +184,16 @@ def test_errors_are_one_line_with_their_exit_code(run: Run, command: str, code: 
     assert says in one_line(err)
     assert out == ""
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("task", ["upscale", "denoise", "stylize"])
+def test_a_files_name_is_no_new_folder(run: Run, task: str) -> None:
+    pictures = [save("in/a.png"), save("in/b.png")]
+    inputs = ["in", "starry_night"] if task == "stylize" else pictures
+    code, _, err = run(task, *inputs, "c.png")
+    assert code == 4
+    assert "c.png: expected a folder for several pictures, found a file's name" in one_line(err)
+    assert not Path("c.png").exists()
 
 
 @pytest.mark.parametrize("paths", [("", "o.png"), ("a.png", ""), ("a.png", "", "o")])

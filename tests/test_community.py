@@ -19,8 +19,8 @@ from spandrel.architectures.SwinIR import SwinIR
 from torch import nn
 
 from genstudio import community, tiling
-from genstudio.engine import TorchEngine
 from genstudio.errors import UsageError, WeightsError
+from genstudio.torchengine import TorchEngine
 from genstudio.upscale.pipeline import Upscale
 
 CPU = torch.device("cpu")

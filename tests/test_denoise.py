@@ -18,11 +18,11 @@ from genstudio import Denoise, community, images
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
 from genstudio.denoise import neighbours, train
-from genstudio.denoise.dae import DAE, DAEConfig, Told
+from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
-from genstudio.engine import TorchEngine
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
+from genstudio.torchengine import TorchEngine
 from genstudio.training import loop
 
 NETS = {
@@ -53,7 +53,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def denoiser(model: str = "told", **options: Any) -> Denoise:
-    return Denoise.from_weights(model, device="cpu", precision="float32", **options)
+    return Denoise.from_weights(
+        model, **{"device": "cpu", "precision": "float32", "engine": "torch"} | options
+    )
 
 
 def noisy(height: int = 61, width: int = 53, level: float = 20, dtype: Any = np.uint8) -> np.ndarray:
@@ -90,7 +92,7 @@ def test_each_picture_of_a_batch_has_its_own_level() -> None:
     net, x = NETS["told"], torch.rand(2, 3, 12, 12)
     both = net(x, torch.tensor([5.0, 50.0]))
     assert torch.allclose(both[:1], net(x[:1], 5.0), atol=1e-6)
-    assert torch.allclose(both[1:], Told(net, 50.0)(x[1:]), atol=1e-6)
+    assert torch.allclose(both[1:], net(x[1:], 50.0), atol=1e-6)
     assert not torch.allclose(both[1:], net(x[1:], 5.0), atol=1e-3)
     assert torch.equal(NETS["blind"](x, 5.0), NETS["blind"](x, 50.0))
 
@@ -365,6 +367,22 @@ def test_a_run_learns_validates_and_exports(kind: str, store: PictureStore, tmp_
     assert all(np.isfinite(list(result.scores.values())))
     assert (tmp_path / "samples" / "0000004.png").stat().st_size > 0
     assert learner.export(learner.net) is learner.net
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_made_where_they_are_asked_for(
+    kind: str, store: PictureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = train.make_learner(dataclasses.replace(TINY, **KINDS[kind]), store)
+    concatenated: list[int] = []
+    cat = torch.cat
+    monkeypatch.setattr(train.torch, "cat", lambda p, d=0: concatenated.append(d) or cat(p, d))
+    with torch.no_grad():
+        scores = learner.validate(learner.net, None)
+        assert 3 not in concatenated
+        assert learner.validate(learner.net, tmp_path / "samples.png") == scores
+    assert 3 in concatenated
+    assert Image.open(tmp_path / "samples.png").width > 0
 
 
 def test_levels_told_are_those_of_the_noise(store: PictureStore) -> None:

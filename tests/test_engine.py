@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from genstudio import device, tiling
-from genstudio.engine import SelfEnsemble, TorchEngine
+from genstudio.engine import SelfEnsemble
 from genstudio.errors import DeviceError, UsageError, WeightsError
 from genstudio.overlap import measure
+from genstudio.torchengine import TorchEngine
 
 U8, U16, F32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
 
@@ -271,3 +272,58 @@ def test_devices_are_named_or_given() -> None:
 def test_a_device_that_is_absent() -> None:
     with pytest.raises(DeviceError, match=r"this machine has \(.*cpu\), found 'cuda'"):
         device.pick("cuda")
+
+
+def test_a_compiled_net_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[nn.Module] = []
+
+    def compile(net: nn.Module) -> nn.Module:
+        asked.append(net)
+        return net
+
+    monkeypatch.setattr(torch, "compile", compile)
+    engine = nearest(compiled=True)
+    x = np.random.default_rng(0).integers(0, 256, (1, 8, 9, 3), np.uint8)
+    for _ in range(2):
+        assert (engine(x, U8) == nearest()(x, U8)).all()
+    assert len(asked) == 1
+
+
+def test_a_machine_that_cannot_compile_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class InductorError(RuntimeError):
+        __module__ = "torch._inductor.exc"
+
+    def broken(x: Tensor) -> Tensor:
+        raise InductorError("no C++ compiler\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", lambda net: broken)
+    with pytest.raises(DeviceError, match=r"found no C\+\+ compiler; leave it out"):
+        nearest(compiled=True)(np.zeros((1, 4, 4, 3), np.uint8), U8)
+
+
+def test_views_share_the_net_and_what_is_known_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Scaled(Narrow):
+        def forward(self, x: Tensor, by: float = 1.0) -> Tensor:
+            return super().forward(x) * by
+
+    engine = TorchEngine(Scaled(), scale=2, overlap_px=0, dtype=torch.float16, takes=("by",))
+    x = np.full((1, 4, 4, 3), 200, np.uint8)
+    half, whole = engine.given(by=0.5), SelfEnsemble(engine).given(by=1.0)
+    assert (half(x, U8) == 100).all()
+    assert (whole(x, U8) == 200).all()
+    assert half.precision(U8) == engine.precision(U8) == whole.precision(U8) == "float32"
+    assert len(caplog.records) == 1
+    assert len(engine._nets) == 1
+    assert half.bytes_per_px == engine.bytes_per_px
+
+
+def test_a_gpu_is_looked_for_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    picked: list[str] = []
+    monkeypatch.setattr(device, "pick", lambda name: picked.append(name) or torch.device("cpu"))
+    monkeypatch.setattr(device, "_has_gpu_driver", lambda: False)
+    assert device.is_cpu("cpu")
+    assert device.is_cpu("auto")
+    assert picked == []
+    monkeypatch.setattr(device, "_has_gpu_driver", lambda: True)
+    assert device.is_cpu("auto")  # a driver, but no GPU that torch can use
+    assert picked == ["auto"]

@@ -169,10 +169,37 @@ def test_refusals(
     assert words in capsys.readouterr().err
 
 
-def test_too_small_a_picture_is_named(folder: Path) -> None:
+def test_too_small_a_picture_is_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.new("RGB", (8, 30)).save(folder / "c.png")
-    with pytest.raises(InputError, match=r"c\.png: expected at least 9 pixels a side, found 8 x 30"):
-        compare(trial(4), {"bicubic": lambda p: enlarge_bicubic(p, 4)}, folder, Judge())
+    done = compare(trial(4), {"bicubic": lambda p: enlarge_bicubic(p, 4)}, folder, Judge())
+    (message,) = caplog.messages
+    assert message.endswith("c.png: expected at least 9 pixels a side, found 8 x 30")
+    assert done.left_out == ["c.png"]
+    with pytest.raises(InputError, match=r"pictures that can all be compared, found c\.png"):
+        as_metrics(done)
+
+
+def test_what_cannot_be_read_is_left_out_and_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "upscale", "--data", str(folder), "--model", "compact-x4", "--metrics", "psnr"]
+    assert main([*command, "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    (folder / "c.png").write_bytes((folder / "a.png").read_bytes()[:100])
+    assert main([*command, "--json"]) == 1
+    out, err = capsys.readouterr()
+    row = json.loads(out)
+    assert (row["n"], row["left_out"], row["pictures"]) == (2, ["c.png"], whole["pictures"])
+    warning, failed = err.splitlines()
+    assert warning.startswith("genstudio: left out: ")
+    assert "c.png" in warning
+    assert failed == "genstudio: 1 of 3 pictures failed"
+    assert main(command) == 1
+    assert "n=2 (1 left out)" in capsys.readouterr().out
+    for name in "ab":
+        (folder / f"{name}.png").write_bytes(b"no picture")
+    assert main(command) == 3
+    assert "found none but those left out" in capsys.readouterr().err
 
 
 def test_no_metric() -> None:

@@ -17,7 +17,6 @@ from skimage import data
 from genstudio import Denoise, evaluate
 from genstudio.cli import main
 from genstudio.denoise.dae import DAE, DAEConfig
-from genstudio.errors import InputError
 from genstudio.evaluate import classics
 from genstudio.evaluate.comparison import Judge, compare, eight_bit, mean
 from genstudio.evaluate.denoise import classical, restoring, trial, with_noise
@@ -70,10 +69,10 @@ def test_the_noisy_row_is_the_literatures_whatever_the_light(light: int, tmp_pat
 
 
 def test_gaussian_noise_goes_out_of_range_and_is_each_values_own() -> None:
-    white = np.full((80, 90, 3), 255, np.uint8)
+    white = np.full((80, 90, 3), (255, 255, 254), np.uint8)
     noisy = with_noise(white, "gaussian", 25, 0)
     assert noisy.dtype == np.float32
-    noise = 255 * (noisy - 1)
+    noise = 255 * noisy - white
     assert noise.std() == pytest.approx(25, rel=0.03)
     assert noise.mean() == pytest.approx(0, abs=0.5)
     assert np.abs(np.corrcoef(noise.reshape(-1, 3).T) - np.eye(3)).max() < 0.05
@@ -85,6 +84,15 @@ def test_noise_is_the_pictures_own_and_the_same_every_time(noise: Any) -> None:
     assert first.shape == CLEAN.shape
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "poisson", "photo", "salt-pepper"])
+def test_a_grey_picture_has_grey_noise(noise: Any) -> None:
+    grey = np.repeat(CLEAN[..., :1], 3, 2)
+    noisy = with_noise(grey, noise, 25, 0)
+    assert np.array_equal(noisy, np.repeat(noisy[..., :1], 3, 2))
+    if noise == "gaussian":
+        assert (255 * noisy - grey).std() == pytest.approx(25, rel=0.03)
 
 
 def test_levels_are_those_of_white_and_of_mid_grey() -> None:
@@ -234,10 +242,13 @@ def test_refusals(
     assert words in err
 
 
-def test_too_small_a_picture_is_named(folder: Path) -> None:
+def test_too_small_a_picture_is_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.new("RGB", (15, 30)).save(folder / "c.png")
-    with pytest.raises(InputError, match=r"c\.png: expected at least 16 pixels a side, found 15 x 30"):
-        compare(trial("gaussian"), {"noisy": lambda p: p}, folder, Judge(["psnr"]))
+    done = compare(trial("gaussian"), {"noisy": lambda p: p}, folder, Judge(["psnr"]))
+    assert done.left_out == ["c.png"]
+    assert len(done.scores["noisy"]) == 2
+    (message,) = caplog.messages
+    assert message.endswith("c.png: expected at least 16 pixels a side, found 15 x 30")
 
 
 # --- headers ----------------------------------------------------------------------------------------------

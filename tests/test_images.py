@@ -1043,3 +1043,20 @@ def test_png_text_survives_pillow_written_files() -> None:
         "Title": "t",
         "Author": "ü",
     }
+
+
+def test_the_size_is_told_by_the_header_alone(tmp_path: Path) -> None:
+    turned = Image.fromarray(smooth(24, 32))
+    exif_of_turned = turned.getexif()
+    exif_of_turned[0x0112] = 6
+    whole = encoded(turned, "JPEG", exif=exif_of_turned)
+    assert images.size(whole) == (24, 32) == images.read(whole).frames[0].shape[1::-1]  # type: ignore[index]
+    assert images.size(whole[:-40]) == (24, 32)  # nothing is decoded
+    deep = io.BytesIO()
+    tifffile.imwrite(deep, noise(10, 20, 3, np.uint16), photometric="rgb")
+    assert images.size(deep.getvalue()) == (20, 10)
+    with pytest.raises(InputError, match="expected at most 700 pixels"):
+        images.size(whole, max_pixels=700)
+    (tmp_path / "page.png").write_bytes(b"<html>")
+    with pytest.raises(InputError, match=r"page\.png: expected a picture"):
+        images.size(tmp_path / "page.png")

@@ -68,7 +68,7 @@ def test_other_files_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     (home / "greens" / "b.csv").write_text("")
     with caplog.at_level("WARNING", logger="genstudio"):
         open_labelled(home, 8)
-    assert "2 files left out, which are no pictures" in caplog.text
+    assert "2 of 22 files left out, no pictures" in caplog.text
 
 
 def test_the_split_is_of_every_class_and_stays(tmp_path: Path) -> None:

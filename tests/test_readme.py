@@ -8,6 +8,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from genstudio.cli.ui import PageOptions
 from genstudio.options import EngineOptions, FileOptions
 from genstudio.tasks import TASKS
 
@@ -17,9 +18,11 @@ SHARED = {**EngineOptions.model_fields, **FileOptions.model_fields}
 
 
 def choices(field: FieldInfo) -> str:
+    """What may be said, as the shell shows it: a metavar of its own, or the values there are."""
+    named = [extra.metavar for extra in field.metadata if getattr(extra, "metavar", None)]
     kinds = (field.annotation, *get_args(field.annotation))
     words = [str(value) for a in kinds if get_origin(a) is Literal for value in get_args(a)]
-    return "\\|".join([*words, "PX"] if "off" in words else words)
+    return (named[0] if named else "|".join(words)).replace("|", "\\|")
 
 
 def flag(name: str, field: FieldInfo) -> str:
@@ -34,9 +37,11 @@ def own(task: str) -> Mapping[str, FieldInfo]:
 
 
 def table(of: str) -> str:
-    """The options of a task, less those that all have who turn pictures into pictures: "pictures"."""
+    """The options of "page", of a task, or of all who turn pictures into pictures, "pictures", which a task's
+    table leaves out."""
     lines = ["| option | | default | |", "|---|---|---|---|"]
-    for name, field in (SHARED if of == "pictures" else own(of)).items():
+    of_others = {"pictures": SHARED, "page": PageOptions.model_fields}
+    for name, field in (of_others[of] if of in of_others else own(of)).items():
         default = "" if field.default in (None, False, "", ()) else f"`{field.default}`"
         lines.append(f"| `{flag(name, field)}` | {choices(field)} | {default} | {field.description} |")
     if of == "pictures":
@@ -50,7 +55,7 @@ def written(match: re.Match[str]) -> str:
 
 def test_options_in_the_readme_are_the_options() -> None:
     found = list(BLOCK.finditer(README.read_text("utf-8")))
-    assert {block.group(2) for block in found} == {*TASKS, "pictures"}
+    assert {block.group(2) for block in found} == {*TASKS, "pictures", "page"}
     for block in found:
         assert block.group(0) == written(block)
 

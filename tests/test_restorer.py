@@ -16,8 +16,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from genstudio import alpha, images, resample, weights
-from genstudio.engine import Engine, Tiles, TorchEngine
+from genstudio.engine import Around, Engine
 from genstudio.errors import InputError, Stopped, UsageError, WeightsError
+from genstudio.torchengine import TorchEngine
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.options import UpscaleOptions
 from genstudio.upscale.pipeline import Upscale, chain
@@ -435,19 +436,13 @@ def test_stop_ends_the_work() -> None:
 def test_memory_stays_near_the_pictures_own(channels: int, scale: float) -> None:
     """Under 3 times the bytes of input and output together; numpy's share, for torch holds only a tile."""
 
-    class Repeat:
-        scale, overlap_px, multiple, device, bytes_per_px = 4, 4, 1, "cpu", 100.0
-        tiles: Tiles = "freely"
-
-        def precision(self, depth: np.dtype[Any]) -> str:
-            return "float32"
-
+    class Repeat(Around):
         def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
             return tiles.repeat(4, axis=1).repeat(4, axis=2).astype(dtype)
 
     x = disk(1200, 500)[..., :channels].copy()
     tracemalloc.start()
-    y = Upscale({"x4": Repeat()}, tile=64)(x, scale=scale)
+    y = Upscale({"x4": Repeat(bicubic(4))}, tile=64)(x, scale=scale)
     peak = tracemalloc.get_traced_memory()[1] + x.nbytes
     tracemalloc.stop()
     assert peak < 3 * (x.nbytes + y.nbytes)

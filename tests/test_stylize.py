@@ -127,7 +127,9 @@ def test_types(stylize: Stylize) -> None:
     assert np.array_equal(np.asarray(pil), expected)
     tensor = stylize(torch.from_numpy(content).permute(2, 0, 1), torch.from_numpy(STYLE).permute(2, 0, 1))
     assert np.array_equal(tensor.permute(1, 2, 0).numpy(), expected)
-    with pytest.raises(InputError, match="expected a name, a path"):
+    half = torch.from_numpy(STYLE).permute(2, 0, 1).to(torch.bfloat16) / 255  # which numpy does not know
+    assert stylize(content, half).shape == expected.shape
+    with pytest.raises(InputError, match="expected a PIL image"):
         stylize(content, 3)
 
 

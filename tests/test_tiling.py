@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from genstudio import tiling
-from genstudio.engine import SelfEnsemble, Tiles, TorchEngine
+from genstudio.engine import Around, SelfEnsemble, Tiles
 from genstudio.errors import DeviceError, Stopped, UsageError
+from genstudio.torchengine import TorchEngine
 
 U8 = np.dtype(np.uint8)
 
@@ -251,3 +252,26 @@ def test_stop_between_tiles() -> None:
 def test_a_tile_that_cannot_be_meant(tile: Any) -> None:
     with pytest.raises(UsageError, match="expected a tile"):
         tiling.run(Double(), picture(10, 10), tile=tile)
+
+
+def test_small_windows_go_to_a_gpu_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the GPU: the answer is the same, and full memory gives way as ever."""
+    batches: list[int] = []
+    full = [True]
+
+    class Far(Around):
+        def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+            batches.append(len(tiles))
+            if full.pop() if full else False:
+                raise MemoryError("full")
+            return self._engine(tiles, dtype)
+
+    far, x = Far(engine()), picture(150, 200, 3, np.uint8)
+    far.device = "mps"
+    monkeypatch.setattr(tiling, "free_bytes", lambda device: 1e9)
+    monkeypatch.setitem(tiling.AUTO_TILE_PX, "mps", 120)
+    steps: list[tuple[int, int]] = []
+    y = tiling.run(far, x, tile=64, progress=lambda *at: steps.append(at))
+    assert np.abs(y.astype(int) - tiling.run(engine(), x, tile="off")).max() <= 1
+    assert max(batches) > 1
+    assert steps[-1][0] == steps[-1][1]

@@ -115,6 +115,39 @@ def test_resume_without_or_with_a_damaged_checkpoint(store: PictureStore, tmp_pa
         loop.train(FidelityLearner(TINY, store), TINY, tmp_path, device="cpu", resume=True)
 
 
+def test_a_run_that_diverges_stops_and_spoils_nothing(store: PictureStore, tmp_path: Path) -> None:
+    class Diverges(FidelityLearner):
+        poison = "loss"
+
+        def step(self, batch, progress, update):  # type: ignore[no-untyped-def]
+            reduced, original = batch
+            if self.poison == "loss":
+                return super().step((reduced * float("nan"), original), progress, update)
+            losses = super().step(batch, progress, update)
+            with torch.no_grad():
+                self.net.head.weight[0] = float("inf")
+            return losses
+
+    def go(learner: FidelityLearner, steps: int, **how: Any) -> loop.Result:
+        return loop.train(learner, replace(TINY, steps=steps), tmp_path, device="cpu", **how)
+
+    with pytest.raises(WeightsError, match=r"found a loss of nan \(loss\) at step 2; nothing was saved yet"):
+        go(Diverges(TINY, store), 2)
+    go(FidelityLearner(TINY, store), 2)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    with pytest.raises(
+        WeightsError, match=r"at step 4; last\.ckpt is as it was; --resume from it with a lower"
+    ):
+        go(Diverges(TINY, store), 4, resume=True)
+    assert "NaN" not in (tmp_path / "stats.jsonl").read_text("utf-8")
+    weights_only = Diverges(TINY, store)
+    weights_only.poison = "weights"
+    with pytest.raises(WeightsError, match="found others among the weights at step 3"):
+        go(weights_only, 3, resume=True)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+    assert go(FidelityLearner(TINY, store), 4, resume=True).finished
+
+
 def test_killed_run_keeps_its_last_checkpoint(photos: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--out"]
     command += [str(tmp_path / "run"), "--device", "cpu", "--set", "net.width=8", "--set", "net.depth=2"]
@@ -140,7 +173,7 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(
         "genstudio.perceptual.URLS", {"alexnet": "http://127.0.0.1:9/alexnet-owt-7be5be79.pth"}
     )
-    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     options = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3)
     sitting = run.train(upscale_train, TINY.name, options)
@@ -174,7 +207,7 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
 def test_an_existing_run_is_not_written_over(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.ckpt").write_bytes(b"precious")
@@ -186,7 +219,10 @@ def test_an_existing_run_is_not_written_over(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("net.widht=8", "KEY=VALUE"),
+        (
+            "net.widht=8",
+            r"KEY=VALUE with a key of the recipe \(name, .*, net\.width, net\.depth, .*found 'net\.widht=8'",
+        ),
         ("nothing", "KEY=VALUE"),
         ("net.width=wide", "integer"),
         ("steps=1.5", "integer"),
@@ -219,11 +255,13 @@ def test_store_decodes_once_and_leaves_bad_files_out(
     Image.new("RGB", (20, 20)).save(folder / "small.png")
     gradient = np.linspace(0, 255, 64 * 64, dtype=np.uint8).reshape(64, 64)
     Image.fromarray(gradient).save(folder / "grey.png")
+    Image.fromarray(gradient.astype(np.uint16) * 257).save(folder / "grey16.png")
     with caplog.at_level("WARNING", logger="genstudio"):
         store = open_store(folder, tmp_path / "cache", 32)
-    assert [e.name for e in store.entries] == ["grey.png"]
+    assert [e.name for e in store.entries] == ["grey.png", "grey16.png"]
+    assert np.array_equal(store[0], store[1])
     assert "bad.png" in caplog.text
-    assert "small.png" in caplog.text
+    assert "small.png: shorter than 32 px" in caplog.text
     assert np.array_equal(store[0][..., 1], gradient)
     pixels = next((tmp_path / "cache").rglob("pixels.u8"))
     written = pixels.stat().st_mtime_ns
@@ -424,7 +462,7 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
 def test_resume_keeps_what_the_run_began_with(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run.platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     begun = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3, set=("net.width=4",))
     run.train(upscale_train, TINY.name, begun)

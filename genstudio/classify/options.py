@@ -1,20 +1,16 @@
 """The knobs of `classify`, declared once."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator
 
-from genstudio.options import Options
+from genstudio.options import DeviceOptions
 
 
-class ClassifierOptions(Options):
+class ClassifierOptions(DeviceOptions):
     """Which net, and where it runs."""
 
     model: str = Field(default="cifar10", description="A name from `genstudio models`, or a file.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the net runs; auto takes a GPU where there is one."
-    )
 
 
 class ClassifyOptions(ClassifierOptions):
@@ -41,7 +37,7 @@ class EvaluateOptions(ClassifierOptions):
     )
 
 
-class EvaluateImagesOptions(Options):
+class EvaluateImagesOptions(DeviceOptions):
     """What two folders of pictures are compared by."""
 
     features: str = Field(
@@ -49,16 +45,13 @@ class EvaluateImagesOptions(Options):
         description="Whose features: a classifier's (classify/NAME), vgg16, inception-v3-fid or untrained; "
         "auto takes vgg16 where its weights are at hand, then a classifier, then untrained.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the net runs; auto takes a GPU where there is one."
-    )
 
 
 # How much of a damage there may be, and whether it comes in whole numbers.
 DAMAGES = {"noise": (1, 100, False), "blur": (0.3, 10, False), "jpeg": (1, 95, True), "down": (2, 16, True)}
 
 
-class EvaluateRecognitionOptions(Options):
+class EvaluateRecognitionOptions(DeviceOptions):
     """Whose recognition is measured, on what, and how pictures are damaged and restored."""
 
     data: Path = Field(
@@ -73,9 +66,6 @@ class EvaluateRecognitionOptions(Options):
         default=None,
         description="What restores them: a denoise model against noise, blur and jpeg, an upscale model "
         "against down; nothing if not given.",
-    )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the nets run; auto takes a GPU where there is one."
     )
     save: Path | None = Field(
         default=None, description="Folder for a sheet of pictures and what the classifier said of each."

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from genstudio import images, weights
+from genstudio import weights
+from genstudio.arrays import as_array
 from genstudio.classify.options import ClassifierOptions
 from genstudio.data.square import square
-from genstudio.errors import InputError, UsageError
-from genstudio.pipeline import checked
+from genstudio.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ class Classify:
     square.
 
     Attributes:
-        net: what is asked; `net.features(x)` gives embeddings of (N, 3, side, side) in 0..1.
+        net: what is asked; its embeddings are given by `features.extractor("classify/NAME")`.
         classes: their names, in the order of the net's logits.
         side_px: the side of the squares.
         model: its name, for reports.
@@ -90,25 +90,18 @@ class Classify:
         found: npt.NDArray[np.float32] = logits_of(self.net, self.squares(pictures)).softmax(1).numpy()
         return found
 
-    def features(self, pictures: Iterable[Any]) -> npt.NDArray[np.float32]:
-        """The embeddings (N, D) of pictures, which do not depend on how many are asked for at a time."""
-        import torch
-
-        from genstudio.classify.classifier import as_input, batches
-
-        device = next(self.net.parameters()).device
-        with torch.no_grad():
-            some = [self.net.features(as_input(b.to(device))).cpu() for b in batches(self.squares(pictures))]
-        return torch.cat(some).numpy()
-
-    def explain(self, image: Any, label: str | None = None) -> Image.Image:
+    def explain(
+        self, image: Any, label: str | None = None, guesses: Sequence[Guess] | None = None
+    ) -> Image.Image:
         """The picture beside where the net saw `label` (its first guess if not given) in it, with captions.
+
+        `guesses` are all that the net says of the picture, where it has been asked already.
 
         Raises UsageError for a label that is none of the net's, InputError for what is no picture.
         """
         from genstudio.classify.explain import PANEL_PX, page
 
-        guesses = self(image)
+        guesses = self(image) if guesses is None else guesses
         label = guesses[0].label if label is None else label
         heat = self.attention([image], [label])[0]
         others = ", ".join(f"{g.label} {g.probability:.1%}" for g in guesses[:3] if g.label != label)
@@ -141,17 +134,5 @@ class Classify:
 
 def _array(picture: Any) -> np.ndarray:
     """Any picture as (H, W, 1..4) uint8 or uint16. Raises InputError for what is none."""
-    if isinstance(picture, Image.Image):
-        picture = images.from_pil(picture)
-    if isinstance(picture, images.Picture):
-        return next(iter(picture.frames))
-    if hasattr(picture, "detach"):  # a tensor, told without importing torch
-        picture = picture.detach().cpu().numpy()
-        picture = np.moveaxis(picture, 0, -1) if picture.ndim == 3 else picture
-    if not isinstance(picture, np.ndarray):
-        raise InputError(
-            "expected a PIL image, a numpy array, a torch tensor or a Picture, found "
-            f"{type(picture).__name__}; open files with PIL.Image.open or genstudio.images.read"
-        )
-    array = checked(picture if picture.ndim == 3 else picture[..., None], picture)
+    array = as_array(picture)
     return array if array.dtype != np.float32 else np.rint(array * 255).astype(np.uint8)

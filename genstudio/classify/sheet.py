@@ -26,3 +26,9 @@ def contact_sheet(
         page.paste(cell, (x, y))
         draw.text((x, y + cell.height + 2), caption, "black", font)
     return page
+
+
+def spread(places: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """At most `count` of them, from the first to the last, none twice."""
+    chosen = np.linspace(0, len(places) - 1, min(count, len(places)))
+    return places[chosen.astype(np.int64)]

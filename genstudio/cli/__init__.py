@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from genstudio import shell
 from genstudio.cli import (  # noqa: F401  (each adds its commands)
+    bench,
     classify,
     evaluate,
     generate,
@@ -15,6 +16,7 @@ from genstudio.cli import (  # noqa: F401  (each adds its commands)
     pictures,
     stylize,
     training,
+    ui,
 )
 from genstudio.cli.app import app
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from genstudio import shell
 from genstudio.classify.options import ClassifyOptions
 from genstudio.cli.app import JSON, TASK, app
+from genstudio.cli.pictures import refuse_name_of_file
 from genstudio.errors import BatchError, StudioError, UsageError
 from genstudio.options import FileOptions, in_shell
 
@@ -70,18 +71,21 @@ def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
     files = FileOptions(
         recursive=options.recursive, overwrite=options.overwrite, format="png" if several else None
     )
-    return plan.plan(names, str(options.explain), files)
+    made = plan.plan(names, str(options.explain), files)
+    refuse_name_of_file(made, str(options.explain))
+    return made
 
 
 def _guesses(classifier: "Classify", job: "Job", options: ClassifyOptions) -> "list[Guess]":
     from genstudio import images
 
     picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
+    guesses = classifier(picture)
     if job.target is not None:
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        page = images.from_pil(classifier.explain(picture))
+        page = images.from_pil(classifier.explain(picture, guesses=guesses))
         images.write(page, job.target, overwrite=options.overwrite)
-    return classifier(picture, top=options.top)
+    return guesses[: options.top]
 
 
 def _row(name: str, guesses: "list[Guess]", target: Path | None, json: bool) -> str:

@@ -1,8 +1,10 @@
 """Pictures in, pictures out: a command for each task that restores."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -10,7 +12,7 @@ from cyclopts import Parameter
 from genstudio import shell
 from genstudio.cli.app import FILES, JSON, TASK, app
 from genstudio.denoise.options import DenoiseOptions
-from genstudio.errors import UsageError
+from genstudio.errors import OutputError, UsageError
 from genstudio.options import FileOptions
 from genstudio.stylize.options import StylizeOptions
 from genstudio.tasks import TASKS
@@ -19,6 +21,7 @@ from genstudio.upscale.options import UpscaleOptions
 if TYPE_CHECKING:
     from genstudio.batch import Job, Progress, Result
     from genstudio.images import Picture
+    from genstudio.plan import Plan
 
 _IN_AND_OUT = (
     "IN: a file, several, a folder, or - for standard input. "
@@ -69,6 +72,7 @@ def restore(
 
     *inputs, output = _in_and_out(task, paths, json)
     the_plan = batch.plan(inputs, output, files, options.name_fields())
+    refuse_name_of_file(the_plan, output)
     module, _, name = TASKS[task].pipeline.partition(":")
     restorer = ready(getattr(importlib.import_module(module), name).from_options(options))
 
@@ -80,7 +84,7 @@ def restore(
 
     def facts(picture: "Picture") -> dict[str, Any]:
         of_this = restorer.facts(picture.width, picture.height, picture.dtype, options)
-        return {key: getattr(of_this, key) for key in ("models", "device", "precision", "tile_px")}
+        return {key: getattr(of_this, key) for key in ("models", "device", "engine", "precision", "tile_px")}
 
     def steps(started: Callable[["Job"], None], progress: "Progress") -> "Iterator[Result]":
         def both(job: "Job") -> None:
@@ -99,6 +103,17 @@ def restore(
         )
 
     console.run(steps, the_plan, json)
+
+
+def refuse_name_of_file(plan: "Plan", output: str) -> None:
+    """Raise OutputError where OUT would be a new folder with a picture's name: who says so meant a file."""
+    from genstudio import images
+
+    is_name = images.is_picture_name(Path(output)) and not output.endswith(("/", os.sep))
+    if plan.is_batch and is_name and not os.path.isdir(output):  # noqa: PTH112 - Path's raises for one too long
+        raise OutputError(
+            f"{output}: expected a folder for several pictures, found a file's name; name a folder as OUT"
+        )
 
 
 def _in_and_out(task: str, paths: Sequence[str], json: bool) -> list[str]:

@@ -162,7 +162,7 @@ def _listing(home: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
     files = [(f, label) for f, label in files if f.is_file() and not f.name.startswith(".")]
     listing = [(f, label) for f, label in files if images.is_picture_name(f)]
     if len(listing) < len(files):
-        log.warning("%s: %d files left out, which are no pictures", home, len(files) - len(listing))
+        log.warning("%s: %d of %d files left out, no pictures", home, len(files) - len(listing), len(files))
     return listing
 
 
@@ -240,7 +240,7 @@ def _mosaics(where: Path, side_px: int) -> LabelledSet:
 def _torchvision(name: str, side_px: int, download: bool) -> LabelledSet:
     from torchvision import datasets
 
-    root = Path(platformdirs.user_cache_path("genstudio")) / "datasets"
+    root = platformdirs.user_cache_path("genstudio") / "datasets"
     make = partial(getattr(datasets, BY_NAME[name]), root)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # where torchvision says that it is there already

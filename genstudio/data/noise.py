@@ -57,6 +57,11 @@ def photo(picture: Tensor, generator: Generator) -> Tensor:
     return torch.where(compressed.view(-1, 1, 1, 1), jpeg(noisy, quality), noisy)
 
 
+def one_channel(picture: Tensor) -> Tensor:
+    """The green channel in all three: grey as it is, its noise as strong as it was."""
+    return picture[:, 1:2].expand(-1, 3, -1, -1).clone()
+
+
 def shot_noise(count: int, generator: Generator) -> Tensor:
     """(count,) shot noise levels of cameras in use: the variance at full light, in linear light 0..1."""
     return _uniform(count, (math.log(SHOT[0]), math.log(SHOT[1])), generator).exp()

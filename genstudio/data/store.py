@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps
+import platformdirs
 
 from genstudio import images
+from genstudio.data.square import Pixels, on_white
 from genstudio.errors import InputError
 
-Pixels = npt.NDArray[np.uint8]
 log = logging.getLogger("genstudio")
 
 
@@ -37,7 +36,8 @@ class Entry:
 
 
 class PictureStore:
-    """RGB pictures, uint8 (height, width, 3), as views into one memory map. Picture order is by file name."""
+    """RGB pictures, uint8 (height, width, 3), as views into one memory map, transparency laid on white; in
+    the order of their file names."""
 
     def __init__(self, folder: Path) -> None:
         self.entries = [Entry(**entry) for entry in json.loads((folder / "index.json").read_text("utf-8"))]
@@ -80,6 +80,11 @@ class PictureStore:
         return out
 
 
+def store_cache() -> Path:
+    """Where prepared pictures are kept, stores and the like."""
+    return platformdirs.user_cache_path("genstudio") / "stores"
+
+
 def open_store(folder: Path, cache: Path, min_side_px: int) -> PictureStore:
     """The store of every picture below `folder`, decoded into `cache` on first use.
 
@@ -116,7 +121,7 @@ def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> No
     with (home / "pixels.u8").open("wb") as store:
         for file, pixels in _readable(files):
             if min(pixels.shape[:2]) < min_side_px:
-                log.warning("%s left out: shorter than %d px", file, min_side_px)
+                log.warning("left out: %s: shorter than %d px", file, min_side_px)
                 continue
             height, width, _ = pixels.shape
             name = file.relative_to(folder).as_posix()
@@ -134,7 +139,6 @@ def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> No
 def _readable(files: list[Path]) -> Iterator[tuple[Path, Pixels]]:
     for file in files:
         try:
-            with Image.open(file) as image:
-                yield file, np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            log.warning("%s left out: %s", file, error)
+            yield file, on_white(next(iter(images.read(file).frames)))
+        except InputError as error:
+            log.warning("left out: %s", error)

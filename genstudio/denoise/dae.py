@@ -47,6 +47,7 @@ class DAE(nn.Module):
         overlap_px: the radius of everything a pixel of the result depends on.
         multiple: a cut-out must begin on multiples of this to be treated as it is in the whole.
         told: whether the noise level makes a difference.
+        takes: what an engine can tell it.
     """
 
     Config = DAEConfig
@@ -56,6 +57,7 @@ class DAE(nn.Module):
         super().__init__()
         self.config = config
         self.told = config.told
+        self.takes = ("noise_std",) if config.told else ()
         self.multiple = 2**config.levels
         widths = [config.width * 2**level for level in range(config.levels)]
         convs_px = sum(4 * config.blocks * 2 ** (level + 1) for level in range(config.levels))
@@ -84,19 +86,6 @@ class DAE(nn.Module):
             h = after(up(h) + skip)
         result: Tensor = x + F.pixel_shuffle(self.tail(h).float(), 2)
         return result[..., :height, :width]
-
-
-class Told(nn.Module):
-    """A net and the noise level it is told, as one net: what an engine runs."""
-
-    def __init__(self, net: nn.Module, noise_std: float) -> None:
-        super().__init__()
-        self.net = net
-        self.noise_std = noise_std
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.net(x, self.noise_std)
-        return y
 
 
 class Block(nn.Module):

@@ -34,6 +34,7 @@ class DAEPlain(nn.Module):
     scale = 1
     multiple = 4
     told = True
+    takes = ("noise_std",)
 
     def __init__(self, config: DAEPlainConfig) -> None:
         super().__init__()

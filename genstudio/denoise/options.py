@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field, model_validator
 
-from genstudio.options import EngineOptions
+from genstudio.options import AnyEngineOptions, ComparisonOptions
 
 DEFAULT_NOISE_STD = 25.0
 # Photographs' noise is seen best by a net that knows cameras; only another can be told how much there is.
 PHOTO, TOLD = "photo", "dae-color"
 
 
-class DenoiserOptions(EngineOptions):
+class DenoiserOptions(AnyEngineOptions):
     """Which net, and how it is run."""
 
     model: str = Field(
@@ -65,11 +65,10 @@ class DenoiseOptions(DenoiserOptions):
         return width, height
 
 
-class EvaluateOptions(DenoiserOptions):
+class EvaluateOptions(ComparisonOptions, DenoiserOptions):
     """What a denoiser is measured on, beside which others, and by which metrics."""
 
     model: str = Field(default=TOLD, description="A name from `genstudio models`, or a file.")
-    data: Path = Field(description="Folder of pictures to make noisy, restore and compare.")
     noise: Literal["gaussian", "poisson", "photo", "salt-pepper"] = Field(
         default="gaussian",
         description="What is added: Gaussian noise as in the literature, Poisson, that of a camera and its "
@@ -85,10 +84,6 @@ class EvaluateOptions(DenoiserOptions):
     against: str | None = Field(
         default=None,
         description="Some of nlm, tv, fastnlm and bm3d, with commas, or none; those installed if not given.",
-    )
-    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
-    save: Path | None = Field(
-        default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,5 @@
 """Taking noise out of a picture: which net, told of how much noise, and how much of it to take."""
 
-import functools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -9,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from genstudio import alpha as transparency
-from genstudio import weights
+from genstudio import engines
 from genstudio.data.noise_level import estimate_std
 from genstudio.denoise.options import PHOTO, DenoiseOptions, DenoiserOptions
+from genstudio.engine import Around, Engine, SelfEnsemble
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
 from genstudio.pipeline import AnyImage, Plan, Restorer
@@ -20,10 +19,6 @@ from genstudio.tiling import Progress, Stop, Tile
 if TYPE_CHECKING:
     import torch
 
-    from genstudio.engine import Engine
-
-ENGINES_KEPT = 2  # that of the level last used, and that of level 0, which stands for all
-
 
 class Denoise(Restorer):
     """Takes noise out of pictures.
@@ -31,24 +26,16 @@ class Denoise(Restorer):
         clean = Denoise.from_weights("photo")(Image.open("noisy.png"))
 
     Args:
-        engine_at: the engine for a noise level on the 0..255 scale.
+        engine: told the noise level, `noise_std` on the 0..255 scale, or one that finds it by itself.
         model: its name, for reports.
-        told: False where the engine is the same for every level and finds it by itself.
         tile: side in pixels of the tiles a picture is cut into, or "auto" or "off".
     """
 
-    def __init__(
-        self,
-        engine_at: "Callable[[float], Engine]",
-        *,
-        model: str,
-        told: bool = True,
-        tile: Tile = "auto",
-    ) -> None:
+    def __init__(self, engine: Engine, *, model: str, tile: Tile = "auto") -> None:
         super().__init__(tile=tile)
-        self.engine_at = functools.lru_cache(ENGINES_KEPT)(engine_at)
+        self.engine = engine
         self.model = model
-        self.told = told
+        self.told = "noise_std" in engine.takes
 
     @classmethod
     def from_weights(
@@ -58,6 +45,8 @@ class Denoise(Restorer):
         device: "str | torch.device" = "auto",
         precision: str = "auto",
         tile: Tile = "auto",
+        engine: str = "auto",
+        compile: bool = False,
         self_ensemble: bool = False,
     ) -> Self:
         """A denoiser with weights.
@@ -68,22 +57,24 @@ class Denoise(Restorer):
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
                 are done in float32, for their steps are finer than half precision's.
             tile: as for the class.
+            engine: "auto", "torch" or "openvino"; see `engines`.
+            compile: let torch compile the net.
             self_ensemble: mean over the 8 flips and turns; 8 times the work.
 
         Raises:
-            UsageError: an unknown model, device or precision; a model that enlarges.
+            UsageError: an unknown model, device, precision or engine; a model that enlarges.
             WeightsError: a file that is missing, damaged or refused.
             DeviceError: a device this machine lacks.
         """
-        from genstudio import device as devices
-        from genstudio.engine import SelfEnsemble
-
-        engine_at, told = _engine_at(str(model), devices.pick(device), precision)
-
-        def ensemble_at(noise_std: float) -> "Engine":
-            return SelfEnsemble(engine_at(noise_std))
-
-        return cls(ensemble_at if self_ensemble else engine_at, model=Path(model).name, told=told, tile=tile)
+        runs = engines.load(
+            str(model), "denoise", device=device, precision=precision, engine=engine, compile=compile
+        )
+        if runs.scale != 1:
+            raise UsageError(
+                f"expected a model that keeps a picture's size, found {model}, which enlarges {runs.scale} "
+                "times; see genstudio upscale"
+            )
+        return cls(SelfEnsemble(runs) if self_ensemble else runs, model=Path(model).name, tile=tile)
 
     @classmethod
     def from_options(cls, options: DenoiserOptions) -> Self:
@@ -132,7 +123,7 @@ class Denoise(Restorer):
         """
 
         def at(noise_std: float, *notes: str) -> Plan:
-            engine = self.engine_at(noise_std)
+            engine = self.engine.given(noise_std=noise_std) if self.told else self.engine
             if self.told and noise_std == 0:
                 engine = Partly(engine, 0)  # nothing to take away
             elif options.amount < 1:
@@ -155,25 +146,17 @@ class Denoise(Restorer):
         return replace(at(0), look=look) if options.strength == "auto" else at(options.strength)
 
 
-class Partly:
+class Partly(Around):
     """An engine whose answer counts for `amount` 0..1, else the tile as it was; exact at both ends."""
 
-    def __init__(self, engine: "Engine", amount: float) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, amount: float) -> None:
+        super().__init__(engine)
         self._amount = np.float32(amount)
-        self.scale = engine.scale
-        self.overlap_px = engine.overlap_px
-        self.multiple = engine.multiple
-        self.tiles = engine.tiles
-        self.device = engine.device
 
     @property
     def bytes_per_px(self) -> float:
         # The tile and the answer, 3 channels of float32 each.
         return self._engine.bytes_per_px + 2 * 3 * 4
-
-    def precision(self, depth: np.dtype[Any]) -> str:
-        return self._engine.precision(depth)
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         before, after = (np.float32(transparency.opaque(np.dtype(t))) for t in (tiles.dtype, dtype))
@@ -188,44 +171,3 @@ def _seen(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours nobody sees made black, which says nothing of noise."""
     trusted = alpha >= transparency.TRUSTED_ALPHA * transparency.opaque(alpha.dtype)
     return np.where(trusted[..., None], colour, colour.dtype.type(0))
-
-
-def _engine_at(name: str, device: "torch.device", precision: str) -> "tuple[Callable[[float], Engine], bool]":
-    """Engines by noise level from a net of ours, by name or file, or one of the community's, by file; and
-    whether it is told the level."""
-    import torch
-
-    from genstudio import device as devices
-    from genstudio.engine import TorchEngine
-
-    path = Path(name)
-    if path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path)):
-        from genstudio import community
-
-        engine = community.load(path, device=device, precision=precision)
-        if engine.scale != 1:
-            raise UsageError(
-                f"expected a model that keeps a picture's size, found {path}, which enlarges {engine.scale} "
-                "times; see genstudio upscale"
-            )
-        return lambda noise_std: engine, False
-
-    from genstudio.denoise.dae import Told
-
-    _, net = weights.load_net(name, "denoise")
-    dtype = devices.precision(precision, device)
-    facts: Any = net  # what our nets say of themselves, which torch's types cannot
-
-    def engine_at(noise_std: float) -> TorchEngine:
-        return TorchEngine(
-            Told(net, noise_std),
-            scale=1,
-            overlap_px=facts.overlap_px,
-            align=facts.multiple,
-            name=name,
-            device=device,
-            dtype=dtype,
-            deep_dtype=torch.float32 if precision == "auto" else dtype,
-        )
-
-    return engine_at, facts.told

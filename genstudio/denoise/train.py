@@ -32,6 +32,7 @@ from genstudio.training.loop import Losses, Recipe, Update
 
 VALIDATION_STD = (15, 25, 50)
 PHOTO_STD = (0, 25)  # 0 stands for a camera's
+SHOWN = 4  # rows of a sheet of samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ class DenoiseLearner(OneNet):
             noisy[white] = quantize(noise.gaussian(clean[white], std[white], generator))
             noisy[untouched] = clean[untouched]
         grey = some(r.grey)
-        noisy[grey], clean[grey] = one_channel(noisy[grey]), one_channel(clean[grey])
+        noisy[grey], clean[grey] = noise.one_channel(noisy[grey]), noise.one_channel(clean[grey])
         return channels_last(noisy), std, channels_last(clean)
 
     def step(self, batch: tuple[Tensor, Tensor, Tensor], progress: float, update: Update) -> Losses:
@@ -123,10 +124,10 @@ class DenoiseLearner(OneNet):
                 restored = quantize(net(noisy, float(std)))
                 name = f"psnr_{std or 'photo'}"
                 scores.setdefault(name, []).append(metrics.psnr(restored, clean, peak=1).item())
-                if std in (0, VALIDATION_STD[1]):
+                if samples is not None and len(rows) < SHOWN and std in (0, VALIDATION_STD[1]):
                     rows.append(torch.cat((noisy, restored, clean), 3))
         if samples is not None:
-            save_sheet(rows[:4], samples)
+            save_sheet(rows, samples)
         return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
@@ -174,9 +175,10 @@ class NeighbourLearner(DenoiseLearner):
             pairs = neighbours.draw(np.random.default_rng(index), 1, height, width).to(self.device)
             first, second = neighbours.split(noisy, pairs)
             scores.append(metrics.psnr(net(first, self.level(index)), second, peak=1).item())
-            rows.append(torch.cat((noisy, net(noisy, self.level(index))), 3))
+            if samples is not None and len(rows) < SHOWN:
+                rows.append(torch.cat((noisy, net(noisy, self.level(index))), 3))
         if samples is not None:
-            save_sheet(rows[:4], samples)
+            save_sheet(rows, samples)
         return {"psnr_neighbour": float(np.mean(scores))}
 
 
@@ -201,11 +203,6 @@ def warm_start(net: nn.Module, config: DAEConfig | DAEPlainConfig, name: str) ->
         channels = min(own[key].shape[1], value.shape[1])
         own[key][:, :channels] = value[:, :channels]
     net.load_state_dict(own)
-
-
-def one_channel(picture: Tensor) -> Tensor:
-    """The green channel in all three: grey as it is, its noise as strong as it was."""
-    return picture[:, 1:2].expand(-1, 3, -1, -1).clone()
 
 
 def centre(picture: np.ndarray[Any, Any], most_px: int) -> Tensor:
@@ -256,7 +253,8 @@ dae_fast = replace(
     batch_size=8,
     steps=3_000,
 )
-"""A tenth of dae-color's arithmetic; 4 minutes on a busy 2-core CPU: 32.87 / 30.29 / 27.12 dB.
+"""A tenth of dae-color's arithmetic, about three times its speed; 4 minutes on a busy 2-core CPU: 32.87 /
+30.29 / 27.12 dB.
 
     genstudio train denoise/dae-fast --data PHOTOS
 """

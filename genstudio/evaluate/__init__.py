@@ -6,6 +6,7 @@
     classics.py            denoisers from before nets
     classify.py            a classifier on a set's test part; deletion.py: its explanations; charts.py: drawn
     recognition.py         a classifier as judge: what restoring damaged pictures (damage.py) gives back
+    intervals.py           how far shares and means may be trusted
     stylize.py             pictures in styles, judged by VGG-16
     images.py novelty.py   sets of pictures: how far apart, whether one is copied from the other
 

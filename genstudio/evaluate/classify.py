@@ -20,15 +20,15 @@ from genstudio.classify.classifier import logits_of
 from genstudio.classify.explain import overlay
 from genstudio.classify.options import EvaluateOptions
 from genstudio.classify.pipeline import Classify
-from genstudio.classify.sheet import contact_sheet
+from genstudio.classify.sheet import contact_sheet, spread
 from genstudio.data.labelled import LabelledSet, Part, open_labelled
 from genstudio.errors import InputError
 from genstudio.evaluate.charts import confusion_matrix, reliability_diagram
 from genstudio.evaluate.deletion import Deletion, deletion
+from genstudio.evaluate.intervals import wilson
 from genstudio.sheets import new_folder
 from genstudio.weights import Metric
 
-Z = 1.959964  # of 95 % of a normal distribution
 PROTOCOL = "mean over the picture and its mirror image"
 
 
@@ -128,12 +128,12 @@ def record(path: Path, folders: Sequence[Path]) -> None:
 
 
 def explanations(classifier: Classify, part: Part, report: Report, count: int = 16) -> Image.Image:
-    """Pictures beside where the net looked: one half spread over all, the other the worst mistakes."""
+    """Pictures beside where the net looked: one half from all over the part, the other the worst mistakes."""
     confidence, guesses = report.logits.softmax(1).max(1)
     wrong = torch.nonzero(guesses != report.labels)[:, 0]
     wrong = wrong[confidence[wrong].argsort(descending=True)][: count // 2]
-    spread = torch.linspace(0, len(part) - 1, count - len(wrong)).long()
-    chosen = torch.cat((spread, wrong)).tolist()
+    others = np.setdiff1d(np.arange(len(part)), wrong.numpy())
+    chosen = [*spread(others, count - len(wrong)).tolist(), *wrong.tolist()]
     squares = [part.pixels[i].numpy() for i in chosen]
     heats = classifier.attention(squares, [report.classes[guesses[i]] for i in chosen])
     cells, captions = [], []
@@ -181,10 +181,3 @@ def as_table(title: str, report: Report, deleted: Deletion) -> str:
             *(f"{name:{width}}  {n:>6}  {found:>7.1%}  {right:>19.1%}" for name, n, found, right in rows),
         ]
     )
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of n (Wilson 1927)."""
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -8,6 +8,7 @@ A picture is decoded and made worse once, then goes through each method; nothing
 and what an album wants.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from rich.console import Console
 from rich.progress import track
 
 from genstudio import images, metrics
-from genstudio.errors import InputError, UsageError
+from genstudio.errors import BatchError, InputError, UsageError
 from genstudio.sheets import Album
 from genstudio.weights import Metric
+
+log = logging.getLogger("genstudio")
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 AnyPixels = Pixels | npt.NDArray[np.float32]  # the same, or float in 0..1, which noise may take further
@@ -75,6 +78,7 @@ class Comparison:
     trial: Trial
     scores: Mapping[str, Sequence[Score]]  # by method; of each picture
     seconds_per_mp: Mapping[str, float]  # by method; a million pixels of the result, the median picture
+    left_out: Sequence[str] = ()  # files that cannot be read, or are too small
 
     @property
     def method(self) -> str:
@@ -146,14 +150,14 @@ def load(file: Path, trial: Trial) -> Pixels:
     if min(height, width) < max(2 * trial.border_px + 1, trial.least_px):
         found = f"{pixels.shape[1]} x {pixels.shape[0]}"
         least = max(2 * trial.border_px + 1, trial.multiple, trial.least_px)
-        raise InputError(f"{file}: expected at least {least} pixels a side, found {found}; leave it out")
+        raise InputError(f"{file}: expected at least {least} pixels a side, found {found}")
     return pixels[:height, :width]
 
 
 def compare(
     trial: Trial, methods: Mapping[str, Restore], folder: Path, judge: Judge, album: Album | None = None
 ) -> Comparison:
-    """Scores and pace of each method on every picture of `folder`.
+    """Scores and pace of each method on every picture of `folder`; those that fail are named and left out.
 
     Args:
         methods: by name, the one in question first; each from what the trial makes of a picture to the
@@ -161,14 +165,20 @@ def compare(
         album: is given each picture, to save.
 
     Raises:
-        InputError: no pictures, or one that cannot be read or is too small.
+        InputError: no pictures, or none that can be read and is large enough.
     """
     scores: dict[str, list[Score]] = {name: [] for name in methods}
     pace: dict[str, list[float]] = {name: [] for name in methods}
+    left_out: list[str] = []
     console = Console(stderr=True)
     bar = partial(track, description=folder.name, console=console, disable=not console.is_terminal)
     for k, file in enumerate(bar(files(folder))):
-        original = load(file, trial)
+        try:
+            original = load(file, trial)
+        except InputError as error:
+            log.warning("left out: %s", error)
+            left_out.append(file.name)
+            continue
         damaged = trial.degrade(original, k)
         restored: dict[str, AnyPixels] = {}
         for name, restore in methods.items():
@@ -181,8 +191,21 @@ def compare(
             # Less what came back as it was: that is shown already.
             shown = {name: eight_bit(p) for name, p in restored.items() if p is not damaged}
             album.add(file.name, eight_bit(damaged), shown, original)
+    if not any(scores.values()):
+        raise InputError(
+            f"{folder}: expected pictures to compare, found none but those left out; check --data"
+        )
     # The median, for the first picture has a net's warming up to wait for.
-    return Comparison(folder.name, trial, scores, {name: float(np.median(pace[name])) for name in methods})
+    medians = {name: float(np.median(pace[name])) for name in methods}
+    return Comparison(folder.name, trial, scores, medians, left_out)
+
+
+def show(comparison: Comparison, *, json: bool) -> None:
+    """Print a comparison. Raises BatchError, after that, where pictures were left out of it."""
+    print(as_json(comparison) if json else as_table(comparison))
+    if comparison.left_out:
+        total = len(comparison.left_out) + len(comparison.scores[comparison.method])
+        raise BatchError(f"{len(comparison.left_out)} of {total} pictures failed")
 
 
 def mean(scores: Sequence[Score]) -> Score:
@@ -201,7 +224,7 @@ def as_json(comparison: Comparison) -> str:
     method, *others = comparison.scores
     scores = comparison.scores[method]
     row: dict[str, Any] = {"model": method, "data": comparison.dataset, **comparison.trial.facts}
-    row |= {"n": len(scores), "mean": finite(mean(scores))}
+    row |= {"n": len(scores), "left_out": list(comparison.left_out), "mean": finite(mean(scores))}
     row |= {other: finite(mean(comparison.scores[other])) for other in others}
     row |= {"seconds_per_mp": {name: float(f"{s:.3g}") for name, s in comparison.seconds_per_mp.items()}}
     return dumps(row | {"pictures": {score.picture: finite(score) for score in scores}})
@@ -210,6 +233,7 @@ def as_json(comparison: Comparison) -> str:
 def as_table(comparison: Comparison) -> str:
     """A row for each picture by the method in question; then each method's means and its pace."""
     scores = comparison.scores[comparison.method]
+    without = f" ({len(comparison.left_out)} left out)" if comparison.left_out else ""
     columns = list(scores[0].values)
 
     def line(title: str, cells: Iterable[str]) -> str:
@@ -220,7 +244,7 @@ def as_table(comparison: Comparison) -> str:
 
     return "\n".join(
         (
-            f"{comparison.dataset} {comparison.trial.label}, n={len(scores)}; {comparison.trial}",
+            f"{comparison.dataset} {comparison.trial.label}, n={len(scores)}{without}; {comparison.trial}",
             line(comparison.method, columns),
             *(line(score.picture, row(score)) for score in scores),
             line("mean", [*columns, "seconds/MP"]),
@@ -233,7 +257,13 @@ def as_table(comparison: Comparison) -> str:
 
 
 def as_metrics(comparison: Comparison) -> list[Metric]:
-    """The means of the method in question, as a weights header states them."""
+    """The means of the method in question, as a weights header states them.
+
+    Raises InputError where pictures were left out: what is published is of all of a set.
+    """
+    if comparison.left_out:
+        found = ", ".join(comparison.left_out)
+        raise InputError(f"{comparison.dataset}: expected pictures that can all be compared, found {found}")
     scores, trial = comparison.scores[comparison.method], comparison.trial
     means = mean(scores).values
     return [

@@ -7,25 +7,18 @@ Every picture is damaged in its own way, decided by its pixels. Models restore a
 where nobody says more: a denoiser is told nothing of the damage.
 """
 
-import math
 import zlib
 from collections.abc import Callable
 from functools import partial
-from io import BytesIO
-
-import numpy as np
-import torch
-from PIL import Image
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from genstudio import weights
 from genstudio.classify.options import EvaluateRecognitionOptions
-from genstudio.data.noise import gaussian, generator
 from genstudio.data.square import Pixels
 from genstudio.denoise.pipeline import Denoise
 from genstudio.errors import UsageError
 from genstudio.evaluate.comparison import eight_bit
-from genstudio.evaluate.upscale import reduce
+from genstudio.evaluate.denoise import with_noise
+from genstudio.evaluate.upscale import blurred, compressed, reduce
 from genstudio.options import OptionError
 from genstudio.upscale.options import UpscaleOptions
 from genstudio.upscale.pipeline import Upscale
@@ -53,31 +46,15 @@ def damaging(kind: str, amount: float, side_px: int) -> Change:
         )
     changes: dict[str, Change] = {
         "noise": partial(_noisy, noise_std=amount),
-        "blur": partial(_blurred, sigma_px=amount),
-        "jpeg": partial(_compressed, quality=int(amount)),
+        "blur": partial(blurred, sigma_px=amount),
+        "jpeg": partial(compressed, quality=int(amount)),
         "down": partial(reduce, scale=int(amount)),
     }
     return changes[kind]
 
 
 def _noisy(picture: Pixels, noise_std: float) -> Pixels:
-    dice = generator(zlib.crc32(picture.tobytes()), "cpu")
-    clean = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
-    return eight_bit(gaussian(clean, noise_std, dice)[0].permute(1, 2, 0).contiguous().numpy())
-
-
-def _blurred(picture: Pixels, sigma_px: float) -> Pixels:
-    # What is beyond three deviations is nothing; the border is mirrored, so at most a side less one.
-    reach = min(math.ceil(3 * sigma_px), min(picture.shape[:2]) - 1)
-    pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)
-    blurred = gaussian_blur(pixels, [2 * reach + 1] * 2, [sigma_px] * 2)
-    return np.asarray(blurred.permute(1, 2, 0).contiguous().numpy(), np.uint8)
-
-
-def _compressed(picture: Pixels, quality: int) -> Pixels:
-    file = BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+    return eight_bit(with_noise(picture, "gaussian", noise_std, zlib.crc32(picture.tobytes())))
 
 
 def restoring(options: EvaluateRecognitionOptions, side_px: int) -> Change:

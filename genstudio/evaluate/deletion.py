@@ -12,10 +12,10 @@ from genstudio.classify.classifier import as_input, batches, logits_of
 from genstudio.classify.explain import attention
 from genstudio.classify.pipeline import Classify
 from genstudio.data.labelled import Part
+from genstudio.evaluate.intervals import of_mean
 
 SHARE = 0.25
 MOST_PICTURES = 1_000
-Z = 1.959964  # of 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,8 @@ def deletion(classifier: Classify, part: Part, logits: Tensor) -> Deletion:
         )
         drops.append(torch.stack([before - each for each in after]))
     of_marked, of_random = torch.cat(drops, 1)
-    difference = of_marked - of_random
-    mean = difference.mean().item()
-    half = Z * difference.std(correction=0).item() / len(difference) ** 0.5
-    return Deletion(
-        of_marked.mean().item(), of_random.mean().item(), (mean - half, mean + half), len(difference)
-    )
+    interval = of_mean(of_marked - of_random)
+    return Deletion(of_marked.mean().item(), of_random.mean().item(), interval, len(of_marked))
 
 
 def strongest(heat: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 with the original.
 
 Gaussian noise is that of the literature (FFDNet, DRUNet): of every value for itself, in float32, neither
-clipped nor rounded; decided by the picture's place in the folder. Published PSNR is over RGB.
+clipped nor rounded; decided by the picture's place in the folder. Published PSNR is over RGB. A grey picture
+gets one noise in all its channels.
 
 A net that takes a noise level is told the true one there, as the classics are. Blind, as `genstudio denoise`
 is where nobody says more, it is told what is estimated from the noisy picture; so are all under any other
@@ -22,18 +23,8 @@ from genstudio.data import noise as noises
 from genstudio.data.noise_level import estimate_std
 from genstudio.denoise.options import DEFAULT_NOISE_STD, DenoiseOptions, EvaluateOptions
 from genstudio.denoise.pipeline import Denoise
-from genstudio.evaluate import classics
-from genstudio.evaluate.comparison import (
-    AnyPixels,
-    Judge,
-    Pixels,
-    Restore,
-    Trial,
-    as_json,
-    as_table,
-    compare,
-    eight_bit,
-)
+from genstudio.evaluate import classics, comparison
+from genstudio.evaluate.comparison import AnyPixels, Judge, Pixels, Restore, Trial, eight_bit
 from genstudio.sheets import Album
 
 Noise = Literal["gaussian", "poisson", "photo", "salt-pepper"]
@@ -60,15 +51,14 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     methods: dict[str, Restore] = {}
     if known is not None and denoise.told:
         methods[denoise.model] = restoring(denoise, known)
-        denoise = Denoise.from_options(options)  # the rows share no engines, so neither has to make way
     methods[f"{denoise.model}, blind" if denoise.told else denoise.model] = restoring(denoise)
     methods |= {name: classical(method, known) for name, method in others.items()}
     methods["noisy"] = lambda noisy: noisy
     album = Album(options.save) if options.save is not None else None
-    comparison = compare(trial(options.noise, noise_std), methods, options.data, judge, album)
+    compared = comparison.compare(trial(options.noise, noise_std), methods, options.data, judge, album)
     if album is not None:
         album.finish()
-    print(as_json(comparison) if json else as_table(comparison))
+    comparison.show(compared, json=json)
 
 
 def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:
@@ -98,7 +88,8 @@ def trial(noise: Noise, noise_std: float = DEFAULT_NOISE_STD) -> Trial:
 
 
 def with_noise(original: Pixels, noise: Noise, noise_std: float, seed: int) -> AnyPixels:
-    """A picture with noise; see `data.noise`.
+    """A picture with noise; see `data.noise`. One whose channels are equal gets the same in each, as a camera
+    without colours has it.
 
     "gaussian" and "poisson" (of this deviation in white) are float32 in 0..1 and beyond. "photo", which has
     levels of its own, and "salt-pepper" (of this deviation in mid-grey) are what is in 8-bit files.
@@ -114,6 +105,8 @@ def with_noise(original: Pixels, noise: Noise, noise_std: float, seed: int) -> A
     else:
         # A share p of the pixels is off by half the range: a variance of p / 4.
         noisy = noises.salt_pepper(clean, (2 * noise_std / 255) ** 2, dice)
+    if (original == original[..., :1]).all():
+        noisy = noises.one_channel(noisy)
     picture = np.ascontiguousarray(noisy[0].permute(1, 2, 0).numpy())
     return picture if noise in ("gaussian", "poisson") else eight_bit(picture)
 

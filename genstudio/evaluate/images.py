@@ -70,7 +70,7 @@ def show(real: Path, fake: Path, options: EvaluateImagesOptions, *, json: bool =
     """Print how far `fake` is from `real` on stdout, as a table or as one line of JSON."""
     of_real, of_fake = listing(real), listing(fake)  # so that a wrong name is said before any work
     look = extractor(options.features, devices.pick(options.device))
-    home = Path(platformdirs.user_cache_path("genstudio")) / "features"
+    home = platformdirs.user_cache_path("genstudio") / "features"
     seen_real, seen_fake = remembered(real, of_real, look, home), see(fake, of_fake, look)
     say_left_out(real, seen_real)
     say_left_out(fake, seen_fake)

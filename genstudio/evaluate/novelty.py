@@ -6,14 +6,13 @@ What comes nearer to a training picture than all but one in a hundred of these d
 
 from dataclasses import dataclass
 from json import dumps
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 from PIL import Image
 
 from genstudio import images
+from genstudio.data.store import store_cache
 from genstudio.distances import Features, nearest_neighbours
 from genstudio.errors import InputError
 from genstudio.features import Pixels, extractor
@@ -61,8 +60,7 @@ def show(options: NoveltyOptions, *, json: bool = False) -> None:
         images.output_format(options.save, None, "PNG")
         images.check_target(options.save, (), options.overwrite)
     generate = Generate.from_options(options)
-    cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
-    real = open_pictures(options.data, cache, generate.size, download=options.download).pixels
+    real = open_pictures(options.data, store_cache(), generate.size, download=options.download).pixels
     look = extractor(options.metric, generate.device)
     made = np.stack([each.pixels for each in generate.pictures(options.count, seed=options.seed)])
     found = novelty(look(made), look(real))

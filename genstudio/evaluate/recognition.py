@@ -21,10 +21,11 @@ from torch import Tensor
 from genstudio.classify.classifier import logits_of
 from genstudio.classify.options import EvaluateRecognitionOptions
 from genstudio.classify.pipeline import Classify
-from genstudio.classify.sheet import contact_sheet
+from genstudio.classify.sheet import contact_sheet, spread
 from genstudio.data.labelled import Part, open_labelled
-from genstudio.evaluate.classify import in_classes_of, wilson
+from genstudio.evaluate.classify import in_classes_of
 from genstudio.evaluate.damage import HOW, Change, damaging, restoring
+from genstudio.evaluate.intervals import wilson
 from genstudio.images.atomic import as_output_error
 from genstudio.sheets import new_folder
 
@@ -202,9 +203,9 @@ def sheet(found: Recognition) -> Image.Image:
     restoring turned right, and wrong, then others from all over the set."""
     states = list(found.guesses)
     before, after = (found.right(state) for state in states[-2:])
-    gained, lost = (_spread(np.flatnonzero(each), SHOWN // 3) for each in (~before & after, before & ~after))
+    gained, lost = (spread(np.flatnonzero(each), SHOWN // 3) for each in (~before & after, before & ~after))
     flipped = np.concatenate((gained, lost))
-    others = _spread(np.setdiff1d(np.arange(len(before)), flipped), SHOWN - len(flipped))
+    others = spread(np.setdiff1d(np.arange(len(before)), flipped), SHOWN - len(flipped))
     pictures, captions = [], []
     for i in (*flipped, *others):
         for state in states:
@@ -213,9 +214,3 @@ def sheet(found: Recognition) -> Image.Image:
             pictures.append(found.shown[state][i].numpy())
             captions.append(f"{state}: {found.classes[guess]}, {verdict}")
     return contact_sheet(pictures, captions, columns=2 * len(states), cell_px=192)
-
-
-def _spread(places: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
-    """At most `count` of them, from the first to the last."""
-    chosen = np.linspace(0, len(places) - 1, min(count, len(places)))
-    return places[chosen.astype(np.int64)]

@@ -21,8 +21,10 @@ from rich.progress import track
 from torch import Tensor
 
 from genstudio import metrics
+from genstudio.data.square import square
 from genstudio.evaluate.comparison import files
 from genstudio.images.atomic import as_output_error
+from genstudio.images.picture import to_8bit
 from genstudio.perceptual import Look, StyleJudge, gram, judged
 from genstudio.sheets import Pixels, new_folder, sheet
 from genstudio.stylize.distil import spearman
@@ -69,8 +71,12 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     if options.save is not None:
         new_folder(options.save)
     stylizer = Stylize.from_options(options)
-    contents = {file.name: _longer(as_colour(file), options.size_px) for file in files(options.data)}
-    styles = {file.stem: _shorter(as_colour(file), options.size_px) for file in files(options.styles)}
+    contents = {
+        file.name: brought_to_longer(as_colour(file), options.size_px) for file in files(options.data)
+    }
+    styles = {
+        file.stem: brought_to_shorter(as_colour(file), options.size_px) for file in files(options.styles)
+    }
     asked = options.model_dump(include=set(StylizerOptions.model_fields))
     report, results = measure(stylizer, contents, styles, StylizeOptions(**asked, size_px="source"))
     if options.save is not None:
@@ -161,19 +167,18 @@ def _finite(report: Report) -> dict[str, object]:
     return asdict(report) | {key: value if np.isfinite(value) else None for key, value in numbers.items()}
 
 
-def _longer(pixels: Pixels, side_px: int) -> Pixels:
+def brought_to_longer(pixels: Pixels, side_px: int) -> Pixels:
     factor = side_px / max(pixels.shape[:2])
     return _scaled(pixels, factor)
 
 
-def _shorter(pixels: Pixels, side_px: int) -> Pixels:
+def brought_to_shorter(pixels: Pixels, side_px: int) -> Pixels:
     return _scaled(pixels, min(1.0, min(side_px, STYLE_PX) / min(pixels.shape[:2])))
 
 
 def _scaled(pixels: Pixels, factor: float) -> Pixels:
     height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
-    eight_bit = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-    return resized(eight_bit, height, width)
+    return resized(to_8bit(pixels), height, width)
 
 
 def _save(
@@ -186,17 +191,11 @@ def _save(
         path = folder / f"{Path(content).stem}-{style}.png"
         with as_output_error(str(path)):
             Image.fromarray(result).save(path)
-    first = [np.full((THUMBNAIL_PX, THUMBNAIL_PX, 3), 255, np.uint8), *map(_thumbnail, styles.values())]
+    thumbnail = partial(square, side_px=THUMBNAIL_PX)
+    first = [np.full((THUMBNAIL_PX, THUMBNAIL_PX, 3), 255, np.uint8), *map(thumbnail, styles.values())]
     rows = [
-        [_thumbnail(pixels), *(_thumbnail(results[name, style]) for style in styles)]
+        [thumbnail(pixels), *(thumbnail(results[name, style]) for style in styles)]
         for name, pixels in contents.items()
     ]
     with as_output_error(str(folder / "sheet.png")):
         sheet([first, *rows], ["", *styles]).save(folder / "sheet.png")
-
-
-def _thumbnail(pixels: Pixels) -> Pixels:
-    """The square in the middle, small."""
-    side = min(pixels.shape[:2])
-    top, left = ((n - side) // 2 for n in pixels.shape[:2])
-    return resized(pixels[top : top + side, left : left + side], THUMBNAIL_PX, THUMBNAIL_PX)

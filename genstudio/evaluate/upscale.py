@@ -3,6 +3,7 @@ bicubic filter (within 0.01 dB of MATLAB's imresize), restored, and compared wit
 border pixels: PSNR and SSIM on the Y channel of BT.601 as the literature has it, PSNR in RGB, and LPIPS.
 """
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
@@ -15,7 +16,8 @@ from PIL import Image
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from genstudio import weights
-from genstudio.evaluate.comparison import Judge, Pixels, Restore, Trial, as_json, as_table, compare
+from genstudio.evaluate import comparison
+from genstudio.evaluate.comparison import Judge, Pixels, Restore, Trial
 from genstudio.sheets import Album
 from genstudio.upscale.options import EvaluateOptions
 from genstudio.upscale.pipeline import Upscale
@@ -39,10 +41,10 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
         options.model: partial(Upscale.from_options(options), scale=scale),
         "bicubic": partial(enlarge_bicubic, scale=scale),
     }
-    comparison = compare(trial(scale, options.degradation), methods, options.data, judge, album)
+    compared = comparison.compare(trial(scale, options.degradation), methods, options.data, judge, album)
     if album is not None:
         album.finish()
-    print(as_json(comparison) if json else as_table(comparison))
+    comparison.show(compared, json=json)
 
 
 def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:
@@ -74,12 +76,24 @@ def degraded(original: Pixels, scale: int, degradation: Degradation, seed: int) 
     """
     if degradation == "bicubic":
         return reduce(original, scale)
-    blurred = gaussian_blur(torch.from_numpy(original.copy()).permute(2, 0, 1), [9, 9], [1.2, 1.2])
-    small = reduce(blurred.permute(1, 2, 0).contiguous().numpy(), scale)
+    small = reduce(blurred(original, 1.2), scale)
     noise = np.random.default_rng(seed).normal(0, 8, small.shape)
-    noisy = np.rint(small + noise).clip(0, 255).astype(np.uint8)
+    return compressed(np.rint(small + noise).clip(0, 255).astype(np.uint8), 60)
+
+
+def blurred(pixels: Pixels, sigma_px: float) -> Pixels:
+    """By a Gaussian filter; the border is mirrored."""
+    # What is beyond three deviations is nothing, and a mirror shows at most a side less one.
+    reach = min(math.ceil(3 * sigma_px), min(pixels.shape[:2]) - 1)
+    channels = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+    done = gaussian_blur(channels, [2 * reach + 1] * 2, [sigma_px] * 2)
+    return np.asarray(done.permute(1, 2, 0).contiguous().numpy(), np.uint8)
+
+
+def compressed(pixels: Pixels, quality: int) -> Pixels:
+    """As a JPEG file of this quality has them."""
     file = BytesIO()
-    Image.fromarray(noisy).save(file, "JPEG", quality=60)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
 
 

@@ -56,11 +56,11 @@ class GANRecipe(Recipe):
     validate_every: int = 1_000
     best_by: str | None = "frechet"
     loss: Loss = "relativistic"
-    r1: float = 2.0
-    r2: float = 2.0
+    r1: float = 0.5
+    r2: float = 0.5
     penalty_every: int = 1
-    generator_lr: float = 4e-4
-    discriminator_lr: float = 4e-4
+    generator_lr: float = 8e-4
+    discriminator_lr: float = 8e-4
     final_lr: float = 0.1
     betas: tuple[float, float] = (0.0, 0.99)
     augment: Literal["none", "fixed", "adaptive"] = "fixed"

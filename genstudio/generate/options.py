@@ -2,24 +2,21 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import Field, field_validator, model_validator
 
-from genstudio.options import Options
+from genstudio.options import DeviceOptions
 
 WALK_STOPS = 8
 _KINDS = ("grid", "interpolate", "walk", "like")
 
 
-class GeneratorOptions(Options):
+class GeneratorOptions(DeviceOptions):
     """Which net, and where it runs."""
 
     model: str = Field(default="flowers-64", description="A name from `genstudio models`, or a file.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="Where the net runs; auto takes a GPU where there is one."
-    )
     seed: int = Field(
         default=0, ge=0, description="Picture k is decided by this and k alone, however many are made."
     )

@@ -7,10 +7,8 @@ class gives a generator that can be asked for a class.
 """
 
 from dataclasses import replace
-from pathlib import Path
 
-import platformdirs
-
+from genstudio.data.store import store_cache
 from genstudio.errors import InputError
 from genstudio.features import resolve
 from genstudio.generate.dcgan import DCGANConfig
@@ -24,8 +22,7 @@ def open_data(options: TrainOptions, recipe: GANRecipe) -> tuple[PictureSet, GAN
 
     Raises InputError where they cannot be read, are less than two, or have other classes than the run.
     """
-    cache = Path(platformdirs.user_cache_path("genstudio")) / "stores"
-    pictures = open_pictures(options.data, cache, recipe.net.size, download=options.download)
+    pictures = open_pictures(options.data, store_cache(), recipe.net.size, download=options.download)
     if len(pictures) < 2:
         raise InputError(f"{options.data}: expected at least two pictures, found one; add some")
     classes = pictures.classes if recipe.conditional else ()
@@ -48,7 +45,14 @@ dcgan_64 = GANRecipe(name="generate/dcgan-64", net=DCGANConfig())
     genstudio train generate/dcgan-64 --data PICTURES
 """
 
-flowers_64 = replace(dcgan_64, name="generate/flowers-64")
+flowers_64 = replace(
+    dcgan_64,
+    name="generate/flowers-64",
+    steps=4_000,
+    batch_size=32,
+    metric_pictures=1_024,
+    validate_every=500,
+)
 """
     genstudio train generate/flowers-64 --data FLOWERS
 """
@@ -56,13 +60,13 @@ flowers_64 = replace(dcgan_64, name="generate/flowers-64")
 cifar_32 = replace(
     dcgan_64,
     name="generate/cifar-32",
-    net=DCGANConfig(size=32, width=128, judge_width=128),
-    steps=40_000,
-    r1=1.0,
-    r2=1.0,
-    augment="adaptive",
-    metric_pictures=5_000,
-    validate_every=2_000,
+    net=DCGANConfig(size=32),
+    steps=5_000,
+    r1=0.2,
+    r2=0.2,
+    augment="none",
+    metric_pictures=1_024,
+    validate_every=1_000,
 )
 """
     genstudio train generate/cifar-32 --data cifar10 --download
@@ -91,7 +95,7 @@ plain_64 = replace(
 """
 
 plain_32 = replace(
-    plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32, width=128, judge_width=128)
+    plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32)
 )
 """The same at cifar-32's size and width; pytorch/examples has none of 32 px."""
 

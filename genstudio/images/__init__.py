@@ -24,7 +24,7 @@ from genstudio.images.formats import (
     readable_suffixes,
 )
 from genstudio.images.picture import Animation, Metadata, Picture, from_pil, to_pil
-from genstudio.images.read import read
+from genstudio.images.read import read, size
 from genstudio.images.write import write
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "output_format",
     "read",
     "readable_suffixes",
+    "size",
     "to_pil",
     "write",
 ]

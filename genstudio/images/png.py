@@ -88,8 +88,11 @@ def encode_animation(
 def _libpng(array: Array) -> bytes:
     import imagecodecs
 
-    # Level 4 takes a quarter of level 6's time and 5 % more room on a photograph.
-    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array), level=4))
+    # Level 4 takes a quarter of level 6's time and 5 % more room on a photograph. One filter for all rows
+    # instead of the best for each saves 20 to 45 % of the time and costs at most 3 % of room (8 pictures:
+    # photographs, 16-bit, text, drawings).
+    paeth = imagecodecs.PNG.FILTER.PAETH
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array), level=4, filter=paeth))
 
 
 def _write_metadata(metadata: Metadata, file: IO[bytes]) -> None:

@@ -74,6 +74,27 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
             return _still(image, file)
 
 
+def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(width, height) in pixels that `read` would give, by the file's header alone: nothing is decoded.
+
+    Raises InputError as `read` does, for what the header says.
+    """
+    name, opener = _opener(source)
+    with _named(name), closing(opener()) as file:
+        if file.read(4) in _TIFF:
+            from genstudio.images import tiff
+
+            page = tiff.sixteen_bit_page(file)
+            if page is not None:
+                width, height = page.imagewidth, page.imagelength
+                _check_size(width, height, max_pixels)
+                return (width, height) if tiff.described(page, file)[0] < 5 else (height, width)
+        file.seek(0)
+        with _opened(file, max_pixels) as image:
+            width, height = image.size
+            return (width, height) if described(image)[0] < 5 else (height, width)
+
+
 def _still(image: Image.Image, file: BinaryIO) -> Picture:
     array, notes = pixels(image)
     orientation, metadata = described(image)

@@ -75,24 +75,22 @@ class Fast(nn.Module):
 
 
 class Styled(nn.Module):
-    """(N, 3, H, W) -> (N, 3, H, W): a net with its transport.
+    """(N, 3, H, W) -> (N, 3, H, W): a net as a picture is painted with it, by degrees."""
 
-    Args:
-        transport: plain tensors, that stay in float32 whatever number format the net is brought to.
-        strength: 0..1. What the decoder adds to the carried pixels counts for 2 s - s^2: nothing at 0, where
-            a picture so comes back exactly, and in the one pass.
-    """
-
-    def __init__(self, net: Fast, transport: Transport, strength: float) -> None:
+    def __init__(self, net: Fast) -> None:
         super().__init__()
         self.net = net
-        self.transport = transport
-        self.share = strength * (2 - strength)
 
-    def forward(self, x: Tensor) -> Tensor:
-        levels = self.transport(self.net.levels(x))
+    def forward(self, x: Tensor, transport: Transport, strength: float) -> Tensor:
+        """
+        Args:
+            transport: stays in float32 whatever number format the net is brought to.
+            strength: 0..1. What the decoder adds to the carried pixels counts for 2 s - s^2: nothing at 0,
+                where a picture so comes back exactly, and in the one pass.
+        """
+        levels = transport(self.net.levels(x))
         y: Tensor = self.net.decoder(levels)
-        return levels[0] + self.share * (y - levels[0])
+        return levels[0] + strength * (2 - strength) * (y - levels[0])
 
 
 class Decoder(nn.Module):
@@ -117,19 +115,20 @@ class Decoder(nn.Module):
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         pixels, *features = levels
-        h = self.body[-1](F.relu(self.enter[-1](features[-1])))
+        h = self.body[-1](normalised(F.relu(self.enter[-1](features[-1]))))
         for level in reversed(range(len(features) - 1)):
-            h = F.relu(self.narrow[level](h))
+            h = F.relu(self.narrow[level](normalised(h)))
             height, width = features[level].shape[-2:]
             # Nearest, not transposed convolution: that would weave a checkerboard.
             h = F.interpolate(h, scale_factor=2, mode="nearest")[..., :height, :width]
-            h = self.body[level](F.relu(self.enter[level](torch.cat((features[level], h), 1))))
-        y: Tensor = pixels + self.tail(torch.cat((pixels.to(h.dtype), h), 1)).float()
+            h = torch.cat((features[level], h), 1)
+            h = self.body[level](normalised(F.relu(self.enter[level](h))))
+        y: Tensor = pixels + self.tail(torch.cat((pixels.to(h.dtype), normalised(h)), 1)).float()
         return y
 
 
 class Block(nn.Module):
-    """Two convolutions added to what they were given (He et al. 2016, without normalisation)."""
+    """Two convolutions added to what they were given (He et al. 2016, with normalisation of what goes in)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -139,5 +138,11 @@ class Block(nn.Module):
         self.second.weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.second(F.relu(self.first(x)))
+        y: Tensor = x + self.second(F.relu(self.first(normalised(x))))
         return y
+
+
+def normalised(h: Tensor) -> Tensor:
+    """Every pixel's channels to a root mean square of 1 (Karras et al. 2018): without it the blocks grew in
+    training until nothing else could be learned, and a norm over positions would see the whole picture."""
+    return h * torch.rsqrt(h.float().square().mean(1, keepdim=True) + 1e-6).to(h.dtype)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genstudio import alpha as transparency
 from genstudio import device as devices
 from genstudio import tiling
-from genstudio.engine import TYPE_MAX, TorchEngine
+from genstudio.engine import TYPE_MAX
 from genstudio.errors import DeviceError
 from genstudio.options import OptionError
 from genstudio.pipeline import of_many
@@ -25,6 +25,7 @@ from genstudio.stylize.options import StylizeOptions
 from genstudio.stylize.sources import Source, resized
 from genstudio.stylize.transport import Transport
 from genstudio.tiling import Progress, Stop, Tile
+from genstudio.torchengine import TorchEngine
 
 Mask = npt.NDArray[np.float32]  # (H, W), 0..1
 BAND_ROWS = 256
@@ -56,15 +57,24 @@ class Painter:
         self._net = net
         self._tile = tile
         self._dtype = devices.precision(precision, net.device)
-        self._deep_dtype = torch.float32 if precision == "auto" else self._dtype
         self._extractors: dict[tuple[str, str], nn.Module] = {}
         self._interrupted = False
+        self._engine = TorchEngine(
+            Styled(net),
+            scale=1,
+            overlap_px=net.overlap_px,
+            align=net.multiple,
+            name="the fast net",
+            device=net.device,
+            dtype=self._dtype,
+            deep_dtype=torch.float32 if precision == "auto" else self._dtype,
+        )
 
     @cached_property
     def plain(self) -> TorchEngine:
         """An engine like those that pictures are done with."""
         like = self._net.statistics(torch.zeros(1, 3, 8, 8, device=self._net.device))
-        return self._engine(Transport.between(like, like), 1.0)
+        return self._engine.given(transport=Transport.between(like, like), strength=1.0)
 
     def check(self, styles: Sequence[Source], masks: Sequence[Mask], options: StylizeOptions) -> None:
         """Raise UsageError (or WeightsError) for what can be done to no picture."""
@@ -229,21 +239,7 @@ class Painter:
         return self._extractors[key]
 
     def _styled(self, brush: Brush, options: StylizeOptions) -> TorchEngine:
-        engine = self._engine(brush.transport, options.strength)
-        engine.bytes_per_px = self.plain.bytes_per_px  # the same for all, and measured once
-        return engine
-
-    def _engine(self, transport: Transport, strength: float) -> TorchEngine:
-        return TorchEngine(
-            Styled(self._net, transport, strength),
-            scale=1,
-            overlap_px=self._net.overlap_px,
-            align=self._net.multiple,
-            name="the fast net",
-            device=self._net.device,
-            dtype=self._dtype,
-            deep_dtype=self._deep_dtype,
-        )
+        return self._engine.given(transport=brush.transport, strength=options.strength)
 
 
 def _parts(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

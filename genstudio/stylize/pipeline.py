@@ -19,6 +19,7 @@ from PIL import Image
 
 from genstudio import device as devices
 from genstudio import images, weights
+from genstudio.arrays import is_tensor
 from genstudio.errors import WeightsError
 from genstudio.images.picture import fitted
 from genstudio.pipeline import Again, AnyImage, Plan, Restorer, of_many
@@ -197,7 +198,7 @@ class Stylize(Restorer):
             return cast(AnyImage, images.to_pil(done))
         if isinstance(image, np.ndarray) and image.ndim in (2, 3):
             image = cast(AnyImage, in_colour(image if image.ndim == 3 else image[..., None]))
-        elif hasattr(image, "detach"):
+        elif is_tensor(image):
             tensor = cast("torch.Tensor", image)
             if tensor.ndim in (3, 4) and tensor.shape[-3] in (1, 2):
                 channels = [0, 0, 0, 1][: tensor.shape[-3] + 2]

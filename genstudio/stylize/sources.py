@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from genstudio import alpha as transparency
 from genstudio import images, resample
+from genstudio.arrays import as_array
 from genstudio.errors import InputError
 from genstudio.options import OptionError
 from genstudio.perceptual import gram
-from genstudio.pipeline import checked
 from genstudio.stylize import styles
 from genstudio.stylize.fast import Fast
 from genstudio.stylize.measure import as_tensor, measure
@@ -87,30 +86,16 @@ class Source:
 
 def as_colour(picture: Any) -> np.ndarray:
     """Any picture, or the path of one, as (H, W, 3); what is transparent takes the colours around it."""
-    array = as_array(picture)
+    array = read_array(picture)
     if array.shape[2] < 3:
         array = in_colour(array)
     colour: np.ndarray = array[..., :3]
     return transparency.filled(colour, array[..., 3]) if array.shape[2] == 4 else colour
 
 
-def as_array(picture: Any) -> np.ndarray:
+def read_array(picture: Any) -> np.ndarray:
     """Any picture, or the path of one, as (H, W, 1..4); of an animation the first frame."""
-    if isinstance(picture, str | Path):
-        picture = images.read(Path(picture))
-    if isinstance(picture, Image.Image):
-        picture = images.from_pil(picture)
-    if isinstance(picture, images.Picture):
-        return next(iter(picture.frames))
-    if isinstance(picture, Tensor):
-        picture = picture.detach().cpu().numpy()
-        picture = np.moveaxis(picture, 0, -1) if picture.ndim == 3 else picture
-    if not isinstance(picture, np.ndarray):
-        raise InputError(
-            "expected a name, a path, a PIL image, a numpy array, a torch tensor or a Picture, found "
-            f"{type(picture).__name__}"
-        )
-    return checked(picture if picture.ndim == 3 else picture[..., None], picture)
+    return as_array(images.read(Path(picture)) if isinstance(picture, str | Path) else picture)
 
 
 def in_colour(array: np.ndarray) -> np.ndarray:
@@ -122,7 +107,7 @@ def in_colour(array: np.ndarray) -> np.ndarray:
 
 def as_mask(picture: Any) -> np.ndarray:
     """Any picture, or the path of one, as (H, W) float32: its lightness in 0..1, times its opacity."""
-    array = as_array(picture)
+    array = read_array(picture)
     array = array.astype(np.float32) / np.float32(transparency.opaque(array.dtype))
     light: np.ndarray = array[..., :3].mean(2) if array.shape[2] >= 3 else array[..., 0]
     return light * array[..., -1] if array.shape[2] in (2, 4) else light

@@ -1,7 +1,8 @@
 """Training the fast net: to make pictures that VGG-16 finds near a style and not far from their content.
 
-The encoder stands still; what is learned is the decoder, by the very losses that results are judged by
-(`StyleJudge`), and by giving a picture back that takes on no style.
+The encoder stands still; what is learned is the decoder, by the losses that results are judged by. A step
+judged by VGG-16 (`StyleJudge`) costs twice one judged by the encoder itself, which ranks pictures alike; so a
+recipe may leave VGG-16 to the end.
 """
 
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genstudio import metrics, weights
+from genstudio import weights
 from genstudio.errors import UsageError, WeightsError
-from genstudio.perceptual import StyleJudge, judged
+from genstudio.perceptual import Look, StyleJudge, gram, judged
 from genstudio.stylize.fast import Fast, FastConfig
 from genstudio.stylize.learner import Stores, StyleLearner, StyleRecipe, save_sheet
+from genstudio.stylize.losses import total_variation
 from genstudio.stylize.transport import Transport
 from genstudio.training.loop import Losses, Update
 
@@ -28,19 +29,18 @@ LEAST = 0.1
 @dataclass(frozen=True, kw_only=True)
 class FastRecipe(StyleRecipe):
     """Cut-outs of `crop_px`, and of `late_px` from a progress of `late_after` on, for textures as large as in
-    whole pictures; of each batch of pairs `plain` pictures take on no style and must come back.
+    whole pictures. Until a progress of `vgg_after` the encoder judges, then VGG-16.
 
-    The weights of the losses beside the style's: the content's distance, what a picture without a style
-    lacks (mean absolute difference), and how much neighbouring pixels differ (total variation).
+    The weights of the losses beside the style's: the content's distance, and how much neighbouring pixels
+    differ (total variation).
     """
 
     net: FastConfig = field(default_factory=FastConfig)
     late_px: int = 256
     late_after: float = 0.7
-    plain: int = 1
-    content_weight: float = 0.25
-    plain_weight: float = 5.0
-    tv_weight: float = 0.05
+    vgg_after: float = 0.0
+    content_weight: float = 0.06
+    tv_weight: float = 0.02
 
     @property
     def largest_px(self) -> int:
@@ -74,30 +74,28 @@ class FastLearner(StyleLearner):
         assert self.judge is not None
         r = self.recipe
         contents, styles = batch
+        look = self.judge if progress >= r.vgg_after else self.look
         with torch.no_grad(), self.autocast():
             transport = self.transport(contents, styles)
-            content, style = self.judge(contents), self.judge(styles)
-        # Those that take on no style go through the net with the others.
-        pictures = torch.cat((contents, contents[: r.plain]))
-        answers = self.wrapped(pictures, transport.padded(r.plain))
-        results, plain = answers[: len(contents)], answers[len(contents) :]
+            content, style = look(contents), look(styles)
+        results = self.wrapped(contents, transport)
         with self.autocast():
-            result = self.judge(results)
+            result = look(results)
         style_losses, distances = judged(result, content, style, LEAST)
         losses = {
             "style": style_losses.mean(),
             "content": distances.mean(),
-            "plain": F.l1_loss(plain, contents[: r.plain]),
             "tv": total_variation(results),
         }
-        loss = (
-            losses["style"]
-            + r.content_weight * losses["content"]
-            + r.plain_weight * losses["plain"]
-            + r.tv_weight * losses["tv"]
-        )
+        loss = losses["style"] + r.content_weight * losses["content"] + r.tv_weight * losses["tv"]
         update(loss, self.optimizer, self.schedule(progress))
         return losses
+
+    def look(self, pictures: Tensor) -> Look:
+        """What the encoder sees, as `StyleJudge` has it of VGG-16."""
+        net: Any = self.net
+        levels: list[Tensor] = net.encoder(pictures)
+        return Look(tuple(gram(level) for level in levels), levels[-1])
 
     def transport(self, contents: Tensor, styles: Tensor) -> Transport:
         net: Any = self.net
@@ -105,10 +103,9 @@ class FastLearner(StyleLearner):
 
     def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
         """On pairs of held-back photographs and paintings: style loss and content distance as results are
-        judged, and how well a picture comes back that takes on no style, in dB. Sample rows are photograph,
-        painting, result."""
+        judged. Sample rows are photograph, painting, result."""
         assert self.judge is not None
-        scores: dict[str, list[float]] = {"style": [], "content": [], "plain": []}
+        scores: dict[str, list[float]] = {"style": [], "content": []}
         rows = []
         contents, styles = self.held_back()
         for content, style in zip(contents[:, None], styles[:, None], strict=True):
@@ -117,21 +114,12 @@ class FastLearner(StyleLearner):
             with self.autocast():
                 looks = [self.judge(picture) for picture in (result, content, style)]
             style_loss, distance = judged(*looks)
-            plain = net(content).clamp(0, 1)
             scores["style"].append(style_loss.item())
             scores["content"].append(distance.item())
-            scores["plain"].append(metrics.psnr(plain, content, peak=1).item())
             rows.append([content[0], style[0], result[0]])
         if samples is not None:
             save_sheet(rows[:6], samples)
         return {name: float(np.mean(values)) for name, values in scores.items()}
-
-
-def total_variation(pictures: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring pixels."""
-    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().mean()
-    right = (pictures[..., 1:] - pictures[..., :-1]).abs().mean()
-    return down + right
 
 
 def warm_start(net: Fast, name: str) -> None:

@@ -64,7 +64,6 @@ class Transport:
     @classmethod
     def mixed(cls, transports: Sequence["Transport"], weights: Sequence[float]) -> "Transport":
         """Their weighted mean; what the weights lack of 1 is the identity."""
-        first = transports[0]
         matrices = []
         for maps in zip(*(t.matrices for t in transports), strict=True):
             eye = torch.eye(maps[0].shape[-1], dtype=maps[0].dtype, device=maps[0].device)
@@ -74,21 +73,11 @@ class Transport:
             torch.stack([w * s for w, s in zip(weights, level, strict=True)]).sum(0)
             for level in zip(*(t.shifts for t in transports), strict=True)
         ]
-        assert len(matrices) == len(first.matrices)
         return cls(tuple(matrices), tuple(shifts))
 
     def to(self, device: torch.device | str) -> "Transport":
         """The same on a device."""
         return Transport(tuple(m.to(device) for m in self.matrices), tuple(s.to(device) for s in self.shifts))
-
-    def padded(self, count: int) -> "Transport":
-        """The same for N + `count` pictures, of which the last take on nothing."""
-        eyes = [torch.eye(m.shape[-1], dtype=m.dtype, device=m.device) for m in self.matrices]
-        matrices = [
-            torch.cat((m, eye.expand(count, -1, -1))) for m, eye in zip(self.matrices, eyes, strict=True)
-        ]
-        shifts = [torch.cat((s, s.new_zeros(count, s.shape[1]))) for s in self.shifts]
-        return Transport(tuple(matrices), tuple(shifts))
 
     def __call__(self, levels: Sequence[Tensor]) -> list[Tensor]:
         """Features (N, C, H, W) carried over, in their own number format."""

@@ -15,7 +15,6 @@ A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  best.ckpt  te
 import json
 import logging
 import math
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from genstudio.errors import WeightsError
+from genstudio.training import checkpoint
 from genstudio.training.progress import Progress
 from genstudio.training.stop import StopRequest
 
@@ -143,7 +142,8 @@ def train(
         resume: go on from `run/last.ckpt`.
 
     Raises:
-        WeightsError: `resume` without a usable checkpoint.
+        WeightsError: `resume` without a usable checkpoint; losses or weights that are no longer finite, which
+            are never saved.
     """
     accelerator = Accelerator(
         cpu=device == "cpu",
@@ -162,7 +162,7 @@ def train(
     update = Update(accelerator, recipe.clip_norm)
     k, spent, best = 0, 0.0, math.inf
     if resume:
-        k, spent, best = _load(run / "last.ckpt", learner, average, accelerator.device)
+        k, spent, best = checkpoint.load(run / "last.ckpt", learner, average, accelerator.device)
     elif main:
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
         for old in ("stats.jsonl", "best.ckpt"):
@@ -195,6 +195,9 @@ def train(
                 values = {
                     name: accelerator.reduce(v.detach().float(), "mean").item() for name, v in losses.items()
                 }
+                for name, value in values.items():
+                    if not math.isfinite(value):
+                        raise checkpoint.diverged(run, k, f"a loss of {value} ({name})")
                 rate = (k - first) * recipe.batch_size * accelerator.num_processes / (now - began)
                 progress.show(k, values, rate)
                 _record(
@@ -210,9 +213,9 @@ def train(
                 _record(accelerator, run, k, scores)
                 if recipe.best_by is not None and scores[recipe.best_by] < best:
                     best = scores[recipe.best_by]
-                    _save(run / "best.ckpt", None, average, k, spent + (now - began) / 60, best)
+                    checkpoint.save(run / "best.ckpt", None, average, k, spent + (now - began) / 60, best)
             if main and (last or (whole and now - saved > recipe.checkpoint_minutes * 60)):
-                _save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60, best)
+                checkpoint.save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60, best)
                 saved = now
             if last:
                 break
@@ -225,39 +228,8 @@ def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
     average = averaged(learner.net)
     best = run / "best.ckpt"
     path = best if best.is_file() else run / "last.ckpt"
-    step, spent, _ = _load(path, None, average, torch.device("cpu"))
+    step, spent, _ = checkpoint.load(path, None, average, torch.device("cpu"))
     return average.module, step, spent
-
-
-def _save(
-    path: Path, learner: Learner | None, average: AveragedModel, step: int, minutes: float, best: float
-) -> None:
-    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "average": average.state_dict()}
-    if learner is not None:
-        state["learner"] = learner.state_dict()
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _load(
-    path: Path, learner: Learner | None, average: AveragedModel, device: torch.device
-) -> tuple[int, float, float]:
-    if not path.is_file():
-        raise WeightsError(
-            f"expected a checkpoint to go on from, found none at {path}; start without --resume"
-        )
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        if learner is not None:
-            learner.load_state_dict(state["learner"])
-        average.load_state_dict(state["average"])
-        return int(state["step"]), float(state["minutes"]), float(state.get("best", math.inf))
-    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"{path} is no checkpoint of this recipe ({reason}); start a new run without --resume"
-        ) from error
 
 
 def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float]) -> None:

@@ -12,11 +12,12 @@ class TrainOptions(Options):
     """Where the pictures are, how long to train, and what to change in the recipe."""
 
     data: Path = Field(
-        description="Folder with the pictures to train on; for classify one with a folder for each class, or "
-        "cifar10, cifar100 or fashion-mnist."
+        description="Folder with the pictures to train on, for classify with a folder for each class; for "
+        "classify and generate also cifar10, cifar100 or fashion-mnist."
     )
     download: bool = Field(
-        default=False, description="Fetch a set that goes by its name, where it is not there yet (classify)."
+        default=False,
+        description="Fetch a set that goes by its name, where it is not there yet (classify, generate).",
     )
     styles: Path | None = Field(
         default=None, description="Folder with the pictures that styles are taken from (stylize)."

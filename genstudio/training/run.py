@@ -10,18 +10,17 @@ import difflib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from genstudio import __version__, weights
 from genstudio import device as devices
-from genstudio.data.store import PictureStore, open_store
+from genstudio.data.store import PictureStore, open_store, store_cache
 from genstudio.errors import InputError, UsageError, WeightsError
 from genstudio.options import OptionError
 from genstudio.training import loop
@@ -47,7 +46,8 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         UsageError: no such recipe, or an override that does not fit.
         InputError: no usable pictures in `options.data`.
         DeviceError: a device this machine lacks.
-        WeightsError: `resume` without a usable checkpoint, or warm-start weights that are missing.
+        WeightsError: `resume` without a usable checkpoint, warm-start weights that are missing, or training
+            that has diverged.
     """
     run = options.out or Path("runs") / name.partition("/")[2]
     recipe = pick(module.RECIPES, name)
@@ -95,11 +95,6 @@ def open_pictures(options: TrainOptions, recipe: Any) -> tuple[PictureStore, Any
             "download", f"expected a recipe on sets that have names, found {recipe.name}; leave it out"
         )
     return open_store(options.data, store_cache(), recipe.min_side_px), recipe
-
-
-def store_cache() -> Path:
-    """Where the stores of pictures are kept."""
-    return Path(platformdirs.user_cache_path("genstudio")) / "stores"
 
 
 def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
@@ -175,7 +170,7 @@ def override(recipe: Any, settings: Sequence[str]) -> Any:
         for parent in parents:
             node = node.get(parent) if isinstance(node, dict) else None
         if not equals or not isinstance(node, dict) or key not in node:
-            known = ", ".join(values)
+            known = ", ".join(_keys(values))
             raise UsageError(
                 f"--set: expected KEY=VALUE with a key of the recipe ({known}), found {setting!r}"
             )
@@ -184,6 +179,15 @@ def override(recipe: Any, settings: Sequence[str]) -> Any:
         except json.JSONDecodeError:
             node[key] = text
     return revive(recipe, values)
+
+
+def _keys(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The paths that a setting may name, as key.path."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _keys(value, f"{above}{key}.")
+        else:
+            yield above + key
 
 
 def revive(recipe: Any, values: dict[str, Any]) -> Any:

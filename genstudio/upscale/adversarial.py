@@ -33,6 +33,7 @@ from genstudio.training.loop import Losses, Update, cosine
 from genstudio.upscale.discriminator import HALVED, Discriminator, DiscriminatorConfig
 from genstudio.upscale.fidelity import (
     MARGIN_PX,
+    SHOWN,
     FidelityLearner,
     FidelityRecipe,
     sample_row,
@@ -175,7 +176,7 @@ class AdversarialLearner(FidelityLearner):
             restored = restored.cpu()
             a, b = (metrics.shave(metrics.luma(p), scale) for p in (restored, original))
             scores["psnr_y"].append(metrics.psnr(a, b).item())
-            if len(rows) < 4:
+            if samples is not None and len(rows) < SHOWN:
                 blocks = F.interpolate(degraded, scale_factor=scale, mode="nearest")
                 rows.append(sample_row(blocks, restored, original))
         if samples is not None:

@@ -23,6 +23,7 @@ from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
 # Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a
 # whole kernel.
 MARGIN_PX = 3
+SHOWN = 4  # rows of a sheet of samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class FidelityLearner(OneNet):
             restored = quantize(net(reduced.to(self.device))).cpu()
             a, b = (metrics.shave(metrics.luma(p), scale) for p in (restored, original))
             scores.append(metrics.psnr(a, b).item())
-            if len(rows) < 4:
+            if samples is not None and len(rows) < SHOWN:
                 rows.append(sample_row(reduced, restored, original))
         if samples is not None:
             Image.fromarray(np.concatenate(rows)).save(samples)

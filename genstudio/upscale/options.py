@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genstudio.options import EngineOptions, OptionError
+from genstudio.options import AnyEngineOptions, ComparisonOptions, OptionError
 
 DEFAULT_SCALE = 4
 MIN_SCALE, MAX_SCALE = 1, 16
 _SIZES = ("scale", "width", "height", "long_side", "megapixels")
 
 
-class UpscalerOptions(EngineOptions):
+class UpscalerOptions(AnyEngineOptions):
     """Which net, and how it is run."""
 
     model: str = Field(
@@ -118,18 +118,13 @@ def _check(name: str, want: float, have: float, most: int, size: str) -> None:
         )
 
 
-class EvaluateOptions(UpscalerOptions):
+class EvaluateOptions(ComparisonOptions, UpscalerOptions):
     """What an upscaler is measured on, and by which metrics."""
 
-    data: Path = Field(description="Folder of pictures to reduce, restore and compare.")
     scale: int = Field(
         default=DEFAULT_SCALE, ge=2, le=MAX_SCALE, description="Reduce and restore so many times."
     )
-    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
     degradation: Literal["bicubic", "photo"] = Field(
         default="bicubic",
         description="How pictures are reduced: bicubic, or blurred, noisy and JPEG-compressed as well.",
-    )
-    save: Path | None = Field(
-        default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
     )

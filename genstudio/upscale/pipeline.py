@@ -3,12 +3,15 @@
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from genstudio import weights
+from genstudio import engines, weights
+from genstudio.engine import Engine, SelfEnsemble
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
 from genstudio.pipeline import AnyImage, Plan, Restorer
@@ -18,8 +21,6 @@ from genstudio.upscale.options import UpscaleOptions, UpscalerOptions
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-    from genstudio.engine import Engine
 
 MOST_NETS = 4  # x2 four times is x16
 
@@ -35,7 +36,7 @@ class Upscale(Restorer):
         tile: side in input pixels of the tiles a picture is cut into, or "auto" or "off".
     """
 
-    def __init__(self, engines: "Mapping[str, Engine]", *, tile: Tile = "auto") -> None:
+    def __init__(self, engines: Mapping[str, Engine], *, tile: Tile = "auto") -> None:
         super().__init__(tile=tile)
         self.engines = engines
 
@@ -47,6 +48,8 @@ class Upscale(Restorer):
         device: "str | torch.device" = "auto",
         precision: str = "auto",
         tile: Tile = "auto",
+        engine: str = "auto",
+        compile: bool = False,
         self_ensemble: bool = False,
         denoise_strength: float | None = None,
     ) -> Self:
@@ -59,24 +62,35 @@ class Upscale(Restorer):
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
                 are done in float32, for their steps are finer than half precision's.
             tile: as for the class.
+            engine: "auto", "torch" or "openvino"; see `engines`.
+            compile: let torch compile the net.
             self_ensemble: mean over the 8 flips and turns; 8 times the work.
-            denoise_strength: 0..1, for a photo model; see `soften`.
+            denoise_strength: 0..1, for a photo model; see `Soften`.
 
         Raises:
-            UsageError: an unknown model, device or precision; a `denoise_strength` for another model.
+            UsageError: an unknown model, device, precision or engine; a `denoise_strength` for another model.
             WeightsError: a file that is missing, damaged or refused.
             DeviceError: a device this machine lacks.
         """
-        from genstudio import device as devices
-        from genstudio.engine import SelfEnsemble
-
-        on = devices.pick(device)
         family = [_bare(w.name) for w in weights.installed("upscale") if _family(w.name) == str(model)]
         names = family or [str(model)]
-        engines = {Path(name).name: _engine(name, on, precision, denoise_strength) for name in names}
+        if denoise_strength is not None and engines.is_community(names[0]):
+            raise OptionError(
+                "denoise_strength", f"expected a photo model of ours, found {model}; leave it out"
+            )
+        load = partial(
+            engines.load,
+            task="upscale",
+            device=device,
+            precision=precision,
+            engine=engine,
+            compile=compile,
+            change=None if denoise_strength is None else Soften(denoise_strength),
+        )
+        made = {Path(name).name: load(name) for name in names}
         if self_ensemble:
-            return cls({name: SelfEnsemble(engine) for name, engine in engines.items()}, tile=tile)
-        return cls(engines, tile=tile)
+            made = {name: SelfEnsemble(each) for name, each in made.items()}
+        return cls(made, tile=tile)
 
     @classmethod
     def from_options(cls, options: UpscalerOptions) -> Self:
@@ -164,54 +178,37 @@ def _family(name: str) -> str:
     return stem if scale.isdecimal() else ""
 
 
-def soften(net: "nn.Module", header: weights.Header, strength: float) -> None:
-    """Blend a photo model's weights with those of its counterpart, the net it was before it learned to remove
-    noise: 0 is the counterpart, 1 the model itself (Wang et al. 2019, "Deep Network Interpolation").
+@dataclass(frozen=True)
+class Soften:
+    """Blends a photo model's weights with those of its counterpart, the net it was before it learned to
+    remove noise: 0 is the counterpart, 1 the model itself (Wang et al. 2019, "Deep Network Interpolation").
 
-    Raises:
-        OptionError (a UsageError): the model has no counterpart, or the installed one is another net.
+    Both methods raise OptionError (a UsageError): the model has no counterpart, or the installed one is
+    another net.
     """
+
+    strength: float
+
+    def key(self, header: weights.Header) -> str:
+        return f"{self.strength!r} of {weights.verified(_counterpart(header), header.task)[1]}"
+
+    def apply(self, header: weights.Header, net: "nn.Module") -> None:
+        name = _counterpart(header)
+        before, own = weights.load(name, header.task)[1], net.state_dict()
+        if {key: value.shape for key, value in before.items()} != {k: v.shape for k, v in own.items()}:
+            raise OptionError(
+                "denoise_strength",
+                f"expected {name} to be the net this model began as, found another; leave it out",
+            )
+        net.load_state_dict(
+            {key: before[key].float().lerp(value, self.strength) for key, value in own.items()}
+        )
+
+
+def _counterpart(header: weights.Header) -> str:
     if header.counterpart is None:
         raise OptionError(
             "denoise_strength",
             f"expected a photo model with a counterpart to blend with, found {header.recipe}; leave it out",
         )
-    before, own = weights.load(header.counterpart, header.task)[1], net.state_dict()
-    if {key: value.shape for key, value in before.items()} != {k: v.shape for k, v in own.items()}:
-        raise OptionError(
-            "denoise_strength",
-            f"expected {header.counterpart} to be the net this model began as, found another; leave it out",
-        )
-    net.load_state_dict({key: before[key].float().lerp(value, strength) for key, value in own.items()})
-
-
-def _engine(name: str, device: "torch.device", precision: str, denoise_strength: float | None) -> "Engine":
-    """A net of ours, by name or file, or one of the community's, by file."""
-    import torch
-
-    from genstudio import device as devices
-    from genstudio.engine import TorchEngine
-
-    path = Path(name)
-    if path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path)):
-        from genstudio import community
-
-        if denoise_strength is not None:
-            raise OptionError(
-                "denoise_strength", f"expected a photo model of ours, found {path}; leave it out"
-            )
-        return community.load(path, device=device, precision=precision)
-    header, net = weights.load_net(name, "upscale")
-    if denoise_strength is not None:
-        soften(net, header, denoise_strength)
-    dtype = devices.precision(precision, device)
-    overlap_px: Any = net.overlap_px  # an int, which torch's types cannot say
-    return TorchEngine(
-        net,
-        scale=header.scale,
-        overlap_px=overlap_px,
-        name=name,
-        device=device,
-        dtype=dtype,
-        deep_dtype=torch.float32 if precision == "auto" else dtype,
-    )
+    return header.counterpart

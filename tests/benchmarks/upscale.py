@@ -1,4 +1,4 @@
-"""What an upscaler costs: ours beside an RRDB net of Real-ESRGAN's size, the same picture, in one run.
+"""What an upscaler costs in torch: ours beside an RRDB net of Real-ESRGAN's size, the same picture, one run.
 
     python tests/benchmarks/upscale.py [--side 256] [--repeats 5] [--precision float32]
 
@@ -78,7 +78,7 @@ class Row:
 
 
 def measure(picture: np.ndarray, model: str, precision: str, repeats: int) -> Row:
-    upscale = Upscale.from_weights(model, precision=precision)
+    upscale = Upscale.from_weights(model, precision=precision, engine="torch")
     with peak_memory() as memory:
         seconds = median_seconds(partial(upscale, picture, scale=4), repeats)
     net = net_of(model)

@@ -1,0 +1,20 @@
+"""What holds for all tests."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache_of_converted_nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The nets that tests make push none out of the user's cache."""
+    if find_spec("openvino") is None:
+        yield
+        return
+    from genstudio import converted
+
+    folder = tmp_path_factory.mktemp("openvino")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converted, "_folder", lambda: folder)
+        yield

@@ -1,0 +1,297 @@
+"""The page as people use it: a browser, from a picture dropped to a file downloaded."""
+
+import io
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, page: Any) -> Iterator[Any]:
+    """Opens a tab of the page: visit("Upscale"). What a browser complains of fails the test."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+    opened, complaints = [], []
+
+    def to(tab: str, width: int = 1280, height: int = 900) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(30_000)
+        seen = context.new_page()
+        seen.on("pageerror", lambda error: complaints.append(str(error)))
+        seen.on("request", lambda r: complaints.append(r.url) if _elsewhere(r.url) else None)
+        seen.goto(page.local_url)
+        go(seen, tab)
+        opened.append(context)
+        return seen
+
+    yield to
+    for context in opened:
+        context.close()
+    assert not complaints
+
+
+def _elsewhere(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:"))
+
+
+def go(seen: Any, tab: str) -> None:
+    """To a tab, which on a small screen may be in the menu."""
+    seen.get_by_role("tab", name="Upscale").first.wait_for()
+    button = seen.get_by_role("tab", name=tab, exact=True).first
+    if button.is_visible():
+        button.click()
+    else:
+        seen.locator(".overflow-menu > button").click()
+        seen.locator(".overflow-dropdown button", has_text=tab).click()
+
+
+def drop(seen: Any, where: str, *files: Any) -> None:
+    """Pictures into the place called so."""
+    seen.locator(f"#{where} input[type=file]").set_input_files(list(files))
+
+
+def png(name: str, size: tuple[int, int], mode: str = "RGB") -> dict[str, Any]:
+    """A picture of noise, as an upload."""
+    channels = len(mode)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], channels), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise if channels > 1 else noise[..., 0], mode).save(file, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def downloaded(seen: Any, task: str, place: int = 0) -> tuple[str, Image.Image]:
+    """The name and picture of one of the results."""
+    link = seen.locator(f"#results-{task} a[download]").nth(place)
+    with seen.expect_download() as waiting:
+        link.click()
+    path = Path(waiting.value.path())
+    return waiting.value.suggested_filename, Image.open(io.BytesIO(path.read_bytes()))
+
+
+def test_upscale(visit: Any) -> None:
+    seen = visit("Upscale")
+    drop(seen, "pictures-upscale", png("cut out.png", (40, 30), "RGBA"))
+    seen.get_by_text("40 × 30 → 160 × 120 pixels").wait_for()
+    seen.locator("#run-upscale").click()
+    seen.get_by_text("160 × 120 pixels in").wait_for()
+    name, picture = downloaded(seen, "upscale")
+    assert (name, picture.size, picture.mode) == ("cut out.png", (160, 120), "RGBA")
+    # What is looked at is the file itself: nothing was encoded anew.
+    shown = seen.locator("#slider-upscale img").evaluate_all("all => all.map(each => each.src)")
+    assert any(src.endswith("cut%20out.png") for src in shown)
+
+
+def test_denoise_many(visit: Any) -> None:
+    seen = visit("Denoise")
+    drop(seen, "pictures-denoise", png("a.png", (40, 30)), png("b.png", (30, 40)), {**BAD, "name": "c.png"})
+    seen.locator("#run-denoise").click()
+    seen.get_by_text("c.png: expected a picture").last.wait_for()
+    seen.get_by_text("b.png 30 × 40").or_(
+        seen.locator("#report-denoise", has_text="30 × 40")
+    ).first.wait_for()
+    links = seen.locator("#results-denoise a[download]")
+    assert links.count() == 3  # two pictures, and the zip of both
+    name, picture = downloaded(seen, "denoise", 1)
+    assert (name, picture.size) == ("b.png", (30, 40))
+
+
+BAD = {"name": "page.png", "mimeType": "image/png", "buffer": b"<svg onload=alert(1)></svg>"}
+
+
+def test_an_error_is_said_in_plain_words(visit: Any) -> None:
+    seen = visit("Upscale")
+    drop(seen, "pictures-upscale", BAD)
+    seen.locator("#run-upscale").click()
+    toast = seen.get_by_test_id("toast-body")
+    toast.get_by_text("page.png: expected a picture, found data of no known picture format").wait_for()
+    assert "/tmp" not in toast.inner_text()
+    assert "Traceback" not in seen.content()
+
+
+def test_stylize(visit: Any) -> None:
+    seen = visit("Stylize")
+    drop(seen, "pictures-stylize", png("a.png", (48, 40)))
+    seen.locator("#styles button").first.click()
+    seen.locator("#chosen-styles").get_by_text("Arlésiennes").wait_for()
+    seen.locator("#run-stylize").click()
+    seen.get_by_text("48 × 40 pixels in").wait_for()
+    assert downloaded(seen, "stylize")[1].size == (48, 40)
+
+
+def test_optimize_is_seen_to_grow_and_keeps_what_it_has_when_stopped(visit: Any) -> None:
+    seen = visit("Stylize")
+    drop(seen, "pictures-stylize", png("a.png", (96, 80)), png("b.png", (96, 80)))
+    seen.locator("#styles button").first.click()
+    seen.locator("#chosen-styles").get_by_text("Arlésiennes").wait_for()
+    seen.get_by_label("optimize", exact=True).check()
+    seen.get_by_role("button", name="Of method optimize").click()
+    seen.get_by_label("Steps").fill("5000")
+    seen.locator("#run-stylize").click()
+    seen.locator("#report-stylize", has_text=re.compile("Step [0-9]+ of 5000")).wait_for()
+    seen.locator("#stop-stylize").click()
+    began = time.monotonic()
+    seen.locator("#report-stylize", has_text="96 × 80 pixels in").wait_for()
+    assert time.monotonic() - began < 5
+    name, picture = downloaded(seen, "stylize")
+    assert (name, picture.size) == ("a.png", (96, 80))
+    assert "b.png" not in seen.locator("#report-stylize").inner_text()  # which was not begun
+
+
+def test_stop(visit: Any) -> None:
+    seen = visit("Upscale")
+    drop(seen, "pictures-upscale", png("a.png", (480, 480)))
+    seen.get_by_text("480 × 480 → 1920 × 1920 pixels").wait_for()
+    seen.get_by_role("button", name="Engine").first.click()
+    tile = seen.get_by_label("Tile").first
+    tile.fill("32")
+    tile.press("Enter")
+    seen.get_by_role("button", name="More options").first.click()
+    seen.get_by_label("Self ensemble").first.check()
+    seen.locator("#run-upscale").click()
+    seen.get_by_text(re.compile(r"tile \d+ of \d+, \d+ (s|min) left")).first.wait_for()
+    seen.locator("#stop-upscale").click()
+    began = time.monotonic()
+    seen.locator("#report-upscale", has_text=re.compile("Stopped after [0-9]+ of [0-9]+ tiles")).wait_for()
+    assert time.monotonic() - began < 3
+
+
+def test_classify_and_send_to(visit: Any) -> None:
+    seen = visit("Classify")
+    seen.locator("#run-classify").locator("xpath=ancestor::*[@role='tabpanel']").get_by_role(
+        "button", name="a cat"
+    ).click()
+    seen.locator("#pictures-classify").get_by_text("cat").first.wait_for()
+    seen.locator("#run-classify").click()
+    seen.locator("#classes").get_by_text("cat").first.wait_for()
+    seen.locator("#explanation img").wait_for()
+    seen.get_by_role("tabpanel").get_by_role("button", name="Upscale", exact=True).locator(
+        "visible=true"
+    ).click()
+    seen.locator("#pictures-upscale").get_by_text("cat-explained").first.wait_for()
+    seen.get_by_text(re.compile("cat-explained.png: .* pixels")).wait_for()
+
+
+def test_generate_and_go_on(visit: Any) -> None:
+    seen = visit("Generate")
+    panel = seen.get_by_role("tabpanel").locator("visible=true")
+    seen.get_by_role("combobox", name="Model").locator("visible=true").click()
+    seen.get_by_role("option", name="made").click()
+    seen.get_by_label("Count").locator("visible=true").fill("3")
+    seen.locator("#run-generate").click()
+    seen.locator("#made button img").nth(2).wait_for()
+    assert downloaded(seen, "generate")[1].size == (32, 32)
+    seen.locator("#made button:has(img)").nth(1).click()
+    start = seen.locator("#start").locator("input, textarea")
+    for _ in range(50):
+        if start.input_value() == "0:1":
+            break
+        seen.wait_for_timeout(100)
+    assert start.input_value() == "0:1"
+    seen.locator("#vary").click()
+    seen.get_by_text("Variations of 0:1").wait_for()
+    panel.get_by_role("button", name="Compare", exact=True).click()
+    seen.locator("#pictures-compare").get_by_text("variation-00000").first.wait_for()
+
+
+def test_compare(visit: Any) -> None:
+    seen = visit("Compare")
+    drop(seen, "pictures-compare", png("a.png", (64, 64)))
+    drop(seen, "compare-with", png("b.png", (64, 64)))
+    seen.locator("#run-compare").click()
+    seen.locator("#numbers").get_by_text("the pictures are equal").first.wait_for()
+
+
+@pytest.mark.parametrize("width", [360, 2560])
+def test_every_tab_fits_the_window(width: int, visit: Any) -> None:
+    seen = visit("Upscale", width=width, height=800)
+    for tab in ("Upscale", "Denoise", "Stylize", "Classify", "Generate", "Compare"):
+        go(seen, tab)
+        seen.wait_for_timeout(150)
+        assert seen.evaluate("document.documentElement.scrollWidth") <= width
+    nameless = seen.evaluate(
+        """() => [...document.querySelectorAll('input:not([type=file]), select, textarea, button')]
+            .filter(e => e.getBoundingClientRect().width > 1)
+            .filter(e => !(e.getAttribute('aria-label') || (e.labels && e.labels.length) || e.innerText.trim()
+                           || e.title))
+            .map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []
+
+
+def test_by_keyboard_alone(visit: Any) -> None:
+    seen = visit("Upscale")
+    seen.get_by_role("button", name="a small photo").focus()
+    seen.keyboard.press("Enter")
+    seen.get_by_text("128 × 128 → 512 × 512 pixels").wait_for()
+    for _ in range(12):
+        seen.keyboard.press("Tab")
+        if seen.evaluate("document.activeElement.id") == "run-upscale":
+            break
+    assert seen.evaluate("document.activeElement.id") == "run-upscale"
+    seen.keyboard.press("Enter")
+    seen.get_by_text("512 × 512 pixels in").wait_for()
+
+
+def test_two_at_once(visit: Any) -> None:
+    first, second = visit("Upscale"), visit("Upscale")
+    drop(first, "pictures-upscale", png("first.png", (300, 300)))
+    drop(second, "pictures-upscale", png("second.png", (20, 20)))
+    for seen, size in ((first, "1200 × 1200"), (second, "80 × 80")):
+        seen.get_by_text(f"→ {size} pixels").wait_for()
+    first.locator("#run-upscale").click()
+    second.locator("#run-upscale").click()
+    for seen, name, size in ((first, "first.png", (1200, 1200)), (second, "second.png", (80, 80))):
+        seen.get_by_text(f"{size[0]} × {size[1]} pixels in").wait_for()
+        found, picture = downloaded(seen, "upscale")
+        assert (found, picture.size) == (name, size)
+
+
+def test_a_closed_page_leaves_no_files(visit: Any) -> None:
+    seen = visit("Upscale")
+    drop(seen, "pictures-upscale", png("unique-name.png", (21, 19)))
+    seen.locator("#run-upscale").click()
+    seen.get_by_text("84 × 76 pixels in").wait_for()
+    root = Path(os.environ["GRADIO_TEMP_DIR"])
+    assert len(list(root.rglob("unique-name.png"))) == 2  # the upload and the result
+    seen.close()
+    until = time.monotonic() + 20
+    while list(root.rglob("unique-name.png")) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not list(root.rglob("unique-name.png"))
+
+
+def test_one_of_many_results_is_looked_at(visit: Any) -> None:
+    seen = visit("Upscale")
+    drop(seen, "pictures-upscale", png("a.png", (20, 20)), png("b.png", (20, 30)))
+    seen.locator("#run-upscale").click()
+    seen.locator("#results-upscale").get_by_text("upscaled").first.wait_for()
+    seen.locator("#slider-upscale img[src$='a.png']").first.wait_for(state="attached")
+    seen.locator("#results-upscale").get_by_text("b", exact=True).first.click()
+    seen.locator("#slider-upscale img[src$='b.png']").first.wait_for(state="attached")
+
+
+def test_the_list_of_actions_has_an_address(visit: Any, page: Any) -> None:
+    seen = visit("Upscale")
+    seen.goto(f"{page.local_url}?view=api")
+    seen.locator(".api-docs").get_by_text("upscale", exact=True).first.wait_for()

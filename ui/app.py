@@ -1,0 +1,94 @@
+"""The page itself: a tab per row of the table of tasks, and one to compare."""
+
+from importlib import import_module
+
+import gradio as gr
+
+from genstudio import __version__
+from genstudio.images.formats import readable_suffixes
+from genstudio.tasks import TASKS
+
+from . import compare, examples
+from .studio import Studio, session_of, title
+from .widgets import pictures
+
+SEVERAL = {"upscale", "denoise", "stylize"}  # take many pictures at a time
+A_DAY_S = 86_400
+
+CSS = """
+.gradio-container { width: 100% !important; max-width: 1760px !important; }
+.gradio-container { margin: 0 auto !important; padding: 0 !important; }
+.gradio-container .main { padding: 12px 16px; }
+.gradio-container .main, .gradio-container .wrap, .gradio-container .contain { min-width: 0; }
+.note, .note p { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
+.report { overflow-wrap: anywhere; }
+.send, .examples { align-items: center; gap: 6px !important; flex-wrap: wrap; }
+.send > *, .examples > * { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important; }
+.examples img { width: 44px; height: 44px; object-fit: cover; border-radius: 4px; }
+#styles .grid-container, #made .grid-container {
+  grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important;
+}
+[id^=results-] [aria-label="Remove this file"] { display: none; }
+[id^=results-] .empty { min-height: 110px !important; height: 110px; }
+#styles .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: 10px; border-radius: 0; }
+.head h1 { margin: 0; font-size: var(--text-xxl); }
+footer { margin-top: 24px; }
+"""
+
+# At /?view=api Gradio takes its list of actions for open before it is loaded, and shows none: so it is
+# closed and opened.
+JS = """() => {
+  const open = () => {
+    const link = document.querySelector("footer button.show-api")
+    if (!link) return setTimeout(open, 100)
+    link.click()
+    setTimeout(() => link.click(), 100)
+  }
+  if (new URLSearchParams(location.search).get("view") === "api") open()
+}"""
+
+
+def theme() -> gr.themes.Base:
+    """The system's own fonts: nothing is fetched from elsewhere."""
+    sans, mono = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
+    return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=sans, font_mono=mono)
+
+
+def build(max_pixels: int) -> gr.Blocks:
+    """The page, not served yet.
+
+    Args:
+        max_pixels: the most that a picture, and a result, may have.
+    """
+    gr.set_static_paths([examples.PICTURES])  # shown from where they are, and never removed
+    suffixes = sorted(readable_suffixes())
+    studio = Studio(max_pixels)
+    for task in (*TASKS, "compare"):
+        studio.intakes[task] = pictures(
+            "Pictures" if task in SEVERAL else "Picture",
+            several=task in SEVERAL,
+            file_types=suffixes,
+            render=False,
+            elem_id=f"pictures-{task}",
+        )
+    with gr.Blocks(title="genstudio", fill_width=True, delete_cache=(A_DAY_S // 24, A_DAY_S)) as page:
+        gr.Markdown(f"# genstudio\n{_summary()}", elem_classes="head")
+        with gr.Tabs() as studio.tabs:
+            for task in TASKS:
+                with gr.Tab(title(task), id=task):
+                    gr.Markdown(TASKS[task].summary)
+                    import_module(f".{task}", __package__).tab(studio)
+            with gr.Tab("Compare", id="compare"):
+                compare.tab(studio)
+
+        def leave(request: gr.Request) -> None:
+            session = session_of(request)
+            studio.jobs.stop(session)
+            studio.sessions.close(session)
+
+        page.unload(leave)
+    return page
+
+
+def _summary() -> str:
+    return f"Version {__version__}. Pictures stay on the machine that serves this page."

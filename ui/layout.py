@@ -1,0 +1,171 @@
+"""The layout of tasks that answer a picture with a picture, and what it has in common with the other tabs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from genstudio.images.formats import WRITTEN
+from genstudio.options import FileOptions, Options
+from genstudio.tasks import TASKS
+
+from . import examples, weights
+from .restore import restored, sizes, wanted
+from .studio import Studio, session_of, title
+from .widgets import FILES_PX, Knobs, described
+
+# On the page a result's folder is always new.
+OF_FOLDERS = {"recursive", "overwrite", "skip_existing"}
+
+
+def file_knobs() -> Knobs:
+    formats = gr.Dropdown(
+        [("the picture's own", ""), *WRITTEN],
+        value="",
+        label="Format",
+        info="What to write; where it holds no alpha, depth or metadata, that is said.",
+        interactive=True,
+        render=False,
+    )
+    return Knobs(FileOptions, hidden=OF_FOLDERS, widgets={"format": formats})
+
+
+@dataclass
+class Parts:
+    """The components of one tab, drawn by `inputs` and `outputs`."""
+
+    studio: Studio
+    task: str
+    knobs: Knobs
+    files: Knobs = field(default_factory=file_knobs)
+
+    def intake(self) -> None:
+        self.pictures = self.studio.intakes[self.task].render()
+        self.note = gr.Markdown(elem_classes="note")
+
+    def model(self) -> None:
+        self.knobs.place("model")
+        model = self.knobs.components["model"]
+        of = weights.advice(self.task, self.knobs.model)
+        advice = gr.Markdown(of(model.value), elem_classes="note")
+        model.change(of, model, advice, api_visibility="private", show_progress="hidden")
+
+    def buttons(self) -> None:
+        self.run, self.stop = run_and_stop(self.task)
+
+    def options(self) -> None:
+        """All that is not placed yet, folded away."""
+        self.knobs.place_rest()
+        with gr.Accordion("File", open=False):
+            self.files.place(*self.files.fields)
+
+    def outputs(self, alt: str) -> None:
+        self.slider = gr.ImageSlider(
+            label=alt,
+            type="filepath",
+            format="png",
+            interactive=False,
+            max_height=720,
+            elem_id=f"slider-{self.task}",
+        )
+        self.report = gr.Markdown(
+            label="Report", min_height=64, elem_classes="report", elem_id=f"report-{self.task}"
+        )
+        self.results = gr.File(
+            label="Results: click a size to download, a name to look at it",
+            file_count="multiple",
+            interactive=False,
+            height=FILES_PX,
+            elem_id=f"results-{self.task}",
+        )
+        self.studio.send_row(self.task, self.results)
+
+    def wire(self) -> None:
+        """Everything but the run itself."""
+        components = list(self.knobs.components.values())
+        names = list(self.knobs.components)
+
+        def note(paths: list[str] | None, request: gr.Request, *values: Any) -> str:
+            self.studio.sessions.uploaded(session_of(request), paths or [])
+            return sizes(self.studio, self.knobs, paths, dict(zip(names, values, strict=True)))
+
+        gr.on(
+            [self.pictures.change, *(each.change for each in components)],
+            note,
+            [self.pictures, *components],
+            self.note,
+            api_visibility="private",
+            show_progress="hidden",
+            trigger_mode="always_last",
+        )
+        self.results.select(self._look, None, self.slider, api_visibility="private", show_progress="hidden")
+        wire_stop(self.studio, self.task, self.stop)
+
+    @property
+    def shown(self) -> list[Any]:
+        """What a run gives, in the order of `Done.outputs`."""
+        return [self.results, self.report, self.slider]
+
+    def _look(self, request: gr.Request, event: gr.SelectData) -> Any:
+        # Paths that a browser sends back are not to be trusted, so it sends none.
+        views = self.studio.sessions.views.get((session_of(request), self.task), [])
+        return views[event.index] if event.index < len(views) else gr.skip()
+
+
+def run_and_stop(task: str) -> tuple[gr.Button, gr.Button]:
+    with gr.Row():
+        run = gr.Button(title(task), variant="primary", scale=3, min_width=120, elem_id=f"run-{task}")
+        return run, gr.Button("Stop", scale=1, min_width=80, elem_id=f"stop-{task}")
+
+
+def wire_stop(studio: Studio, task: str, button: gr.Button) -> None:
+    def stop(request: gr.Request) -> None:
+        if not studio.jobs.stop(session_of(request), task):
+            gr.Info("There is nothing to stop.", duration=3)
+
+    stop.__name__ = f"stop_{task}"
+    stop.__doc__ = f"Stop what this session has {task} at work or in line, between two tiles or steps."
+    button.click(stop, api_name=f"stop_{task}", queue=False, show_progress="hidden")
+
+
+def draw(
+    studio: Studio, task: str, options: type[Options], first: Sequence[str], tries: Sequence[str]
+) -> None:
+    """A whole tab of a task that needs nothing but pictures and options.
+
+    Args:
+        first: the options that are not folded away, beside the model.
+        tries: examples.
+    """
+    knobs = Knobs(options, widgets={"model": weights.chooser(task, options)})
+    parts = Parts(studio, task, knobs)
+    with gr.Row(elem_classes="columns"):
+        with gr.Column(scale=2, min_width=300):
+            parts.intake()
+            examples.draw(parts.pictures, *tries)
+            parts.model()
+            knobs.place(*first)
+            parts.buttons()
+            parts.options()
+        with gr.Column(scale=3, min_width=300):
+            parts.outputs("Before and after")
+    parts.wire()
+
+    def run(
+        pictures: list[str], request: gr.Request = None, progress: Any = gr.Progress(), **values: Any
+    ) -> Any:
+        with studio.turn(request, task, progress, pictures) as job:
+            given, files = knobs.read(values), parts.files.read(values)
+            return restored(studio, job, wanted(pictures), given, files).outputs()
+
+    parts.run.click(
+        described(run, task, TASKS[task].summary, [knobs, parts.files], pictures="The pictures, as files."),
+        [parts.pictures],
+        parts.shown,
+        inputs_kwargs={**knobs.components, **parts.files.components},
+        api_name=task,
+        show_progress_on=[parts.report],
+        concurrency_limit=None,
+        scroll_to_output=True,
+    )

@@ -1,0 +1,91 @@
+"""From the launcher's options to a page that is served, until Ctrl-C."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from typing import Any
+
+from genstudio.cli.ui import PageOptions
+from genstudio.errors import UsageError
+
+BYTES_A_PIXEL = 8  # of the largest files there are: 16 bits, alpha, not compressed
+MCP_FILES = 16  # that a language model can send at a time
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(options: PageOptions) -> None:
+    """Serve the page until Ctrl-C. Raises UsageError as `start`."""
+    if options.auth is None and (options.share or options.host not in LOOPBACK):
+        who = "the internet" if options.share else "whoever reaches this machine"
+        print(
+            f"genstudio: the page is open to {who}, without a password; --auth USER:PASSWORD sets one",
+            file=sys.stderr,
+        )
+    with tempfile.TemporaryDirectory(prefix="genstudio-") as folder, contextlib.suppress(KeyboardInterrupt):
+        page = start(options, folder)
+        print(f"genstudio: {page.share_url or page.local_url} (Ctrl-C ends it)", file=sys.stderr)
+        try:
+            page.server.thread.join()
+        finally:
+            page.close(verbose=False)
+
+
+def start(options: PageOptions, folder: str) -> Any:
+    """Start to serve the page in the background, a gradio.Blocks; all its files lie in `folder`.
+
+    Raises UsageError for a port in use and a password that cannot be meant.
+    """
+    user, _, password = (options.auth or "").partition(":")
+    if options.auth is not None and not (user and password):
+        raise UsageError(f"--auth: expected USER:PASSWORD, found {options.auth!r}")
+    # Read when gradio is imported, and when its components are made.
+    os.environ |= {
+        "GRADIO_TEMP_DIR": folder,
+        "GRADIO_EXAMPLES_CACHE": folder,
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }
+
+    from .app import CSS, JS, build, theme
+
+    page = build(options.max_pixels)
+    # Who works and who waits is for `jobs` to say; everything else must answer at once.
+    page.queue(default_concurrency_limit=None, max_size=200)
+    try:
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            auth=(user, password) if options.auth else None,
+            share=options.share,
+            mcp_server=options.mcp,
+            max_file_size=options.max_pixels * BYTES_A_PIXEL,
+            max_threads=100,
+            footer_links=["api"],
+            run_history=False,
+            enable_monitoring=False,
+            show_error=True,
+            prevent_thread_lock=True,
+            quiet=True,
+            theme=theme(),
+            css=CSS,
+            js=JS,
+        )
+    except OSError:
+        raise UsageError(
+            f"--port: expected one that is free on {options.host}, found {options.port}; choose another"
+        ) from None
+    if options.mcp:
+        _take_lists_of_files(page.mcp_server_obj)
+    return page
+
+
+def _take_lists_of_files(mcp: Any) -> None:
+    """Gradio's MCP server makes files of addresses where the schema says so, but not within lists."""
+    schema_of = mcp.get_input_schema
+
+    def with_lists(*args: Any) -> Any:
+        schema, places = schema_of(*args)
+        lists = [place[:-1] for place in places if place[-1] == "items"]
+        return schema, [*places, *([*each, k] for each in lists for k in range(MCP_FILES))]
+
+    mcp.get_input_schema = with_lists
