@@ -1,8 +1,7 @@
 """How fast this machine is, and how near the nets come to it on each engine.
 
 The limit is the machine's own rate for a large matrix product in the same number format, the faster of what
-the engines reach. A net may go beyond it where its convolutions take fewer operations than are counted
-(Winograd's algorithm).
+the engines reach. A net may go beyond it where its convolutions have the better kernels.
 """
 
 import multiprocessing

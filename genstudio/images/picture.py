@@ -136,11 +136,14 @@ def pixels(image: Image.Image) -> tuple[Array, list[str]]:
 
 
 def _array(image: Image.Image) -> Array:
-    # by bands: numpy's own way through `tobytes` holds two more copies of the whole
+    # by bands: numpy's own way through `tobytes` holds two more copies of the whole; cut out by `resize`, which
+    # copies as `crop` does but does not mind Pillow's own bound on pixels
     out = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
     rows = max(1, 4_000_000 // image.width)
     for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        bottom = min(top + rows, image.height)
+        box = (0, top, image.width, bottom)
+        band = image.resize((image.width, bottom - top), Image.Resampling.NEAREST, box=box)
         out[top : top + rows] = np.asarray(band).reshape(-1, image.width, out.shape[2])
     return out
 
