@@ -5,7 +5,7 @@ from pathlib import Path
 
 from genstudio.errors import WeightsError
 from genstudio.weights import IndexEntry, read_index
-from genstudio.weightsfile import SUFFIX, Header, read_header, write_atomically
+from genstudio.weightsfile import COMMUNITY, SUFFIX, Header, read_header, write_atomically
 
 _INTRODUCTION = """\
 # Weights
@@ -23,10 +23,9 @@ def card(name: str, header: Header, path: Path) -> str:
         **({"scale": f"x{header.scale}"} if header.scale > 1 else {}),
         "trained on": header.data,
         "licence": header.license,
-        "recipe": f"{header.recipe}, {header.steps} steps, seed {header.seed}",
-        "cost": f"{header.minutes:.0f} minutes on {header.hardware}",
+        **(_of_ours(header) if header.arch != COMMUNITY else {}),
         "file": f"{path.stat().st_size / 1e6:.2f} MB, sha256 `{_sha256(path)}`",
-        "made by": f"genstudio {header.code_version}",
+        "made by" if header.arch != COMMUNITY else "imported by": f"genstudio {header.code_version}",
     }
     lines = [f"## {name}", "", header.advice, "", "| | |", "|---|---|"]
     lines += [f"| {key} | {_cell(value)} |" for key, value in rows.items()]
@@ -37,6 +36,13 @@ def card(name: str, header: Header, path: Path) -> str:
             for m in header.metrics
         ]
     return "\n".join(lines) + "\n"
+
+
+def _of_ours(header: Header) -> dict[str, str]:
+    return {
+        "recipe": f"{header.recipe}, {header.steps} steps, seed {header.seed}",
+        "cost": f"{header.minutes:.0f} minutes on {header.hardware}",
+    }
 
 
 def rounded(params: int) -> str:

@@ -1,7 +1,8 @@
 """Models published by others, read through spandrel; files that could run code are refused.
 
 spandrel knows the architectures (ESRGAN, SwinIR, DAT, SCUNet, ...) and tells which one a file holds. The file
-itself is opened here, by torch's tensors-only reader, so that the rules of refusal are ours.
+itself is opened here, by torch's tensors-only reader, so that the rules of refusal are ours. One that is
+imported becomes weights with a name: its tensors as they are, in a file that describes itself.
 """
 
 import warnings
@@ -20,9 +21,10 @@ from spandrel import (
 )
 from torch import Tensor, nn
 
+from genstudio import __version__, weights, weightsfile
 from genstudio import device as devices
 from genstudio.engine import Tiles
-from genstudio.errors import WeightsError
+from genstudio.errors import UsageError, WeightsError
 from genstudio.overlap import measure
 from genstudio.torchengine import TorchEngine
 
@@ -79,9 +81,53 @@ def load(path: Path, *, device: torch.device, precision: str = "auto", compiled:
 
 def describe(path: Path) -> ImageModelDescriptor[nn.Module]:
     """What a file holds, on the CPU, with its weights. Raises WeightsError as `load` does."""
-    state = _read(path)
+    return _described(path, _read(path))
+
+
+def adopt(path: Path, folder: Path, name: str, license: str = "") -> Path:
+    """Import a model: what `path` holds as weights called `name`, without anything that could run.
+
+    Args:
+        folder: of weights; what enlarges goes to its upscale/, what does not to its denoise/.
+        license: of the weights, as their makers state it.
+
+    Raises:
+        WeightsError: as `load` does.
+        UsageError: the task has weights of this name.
+    """
+    content = _read(path)
+    model = _described(path, content)
+    task = "upscale" if model.scale > 1 else "denoise"
+    target = folder / task / f"{name}{weightsfile.SUFFIX}"
+    if any(each.name == f"{task}/{name}" for each in weights.installed(task)) or target.exists():
+        raise UsageError(f"expected a new name, found {name}, which {task} has already; choose another")
+    architecture = model.architecture.name
+    header = weights.Header(
+        task=task,
+        arch=weights.COMMUNITY,
+        config={"architecture": architecture, "channels": model.input_channels},
+        scale=model.scale,
+        params=sum(p.numel() for p in model.model.parameters()),
+        advice=f"{architecture} of the community"
+        + (f", enlarges {model.scale} times." if model.scale > 1 else "."),
+        recipe="not stated",
+        data="not stated",
+        license=license or "not stated",
+        steps=0,
+        minutes=0,
+        hardware="not stated",
+        seed=0,
+        metrics=[],
+        code_version=__version__,
+    )
+    tensors = {k: v for k, v in canonicalize_state_dict(content).items() if isinstance(v, Tensor)}
+    weights.save(target, tensors, header, half=False)
+    return target
+
+
+def _described(path: Path, content: Mapping[str, Any]) -> ImageModelDescriptor[nn.Module]:
     try:
-        model = ModelLoader("cpu").load_from_state_dict(canonicalize_state_dict(state))
+        model = ModelLoader("cpu").load_from_state_dict(canonicalize_state_dict(content))
     except UnsupportedModelError as error:
         raise WeightsError(
             f"{path}: expected a model of an architecture spandrel knows, found another; "

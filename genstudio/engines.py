@@ -64,7 +64,7 @@ def load(
         DeviceError: a device this machine lacks.
     """
     devices.check_precision(precision)
-    obstacle = _obstacle(name, device, precision, compile) if engine != "torch" else ""
+    obstacle = _obstacle(name, task, device, precision, compile) if engine != "torch" else ""
     if engine not in ENGINES:
         raise OptionError("engine", f"expected one of {', '.join(ENGINES)}, found {engine!r}")
     if engine == "openvino" and obstacle:
@@ -81,17 +81,24 @@ def load(
     return _torch(name, task, device, precision, compile, change)
 
 
-def is_community(name: str) -> bool:
-    """Whether this is a file that is not one of ours. Raises WeightsError for one that is no model's."""
+def is_community(name: str, task: str) -> bool:
+    """Whether this is a model that others have made: a file, or the name of one that was imported.
+
+    Raises WeightsError for a file that is no model's.
+    """
     path = Path(name)
-    return path.suffix.lower() in (".pth", ".pt", ".ckpt") or (path.is_file() and not weights.is_ours(path))
+    if path.suffix.lower() in (".pth", ".pt", ".ckpt"):
+        return True
+    if path.is_file():
+        return not weights.is_ours(path)
+    return weights.imported(name, task) is not None
 
 
-def _obstacle(name: str, device: "str | torch.device", precision: str, compile: bool) -> str:
+def _obstacle(name: str, task: str, device: "str | torch.device", precision: str, compile: bool) -> str:
     """What keeps OpenVINO from running this: what would have to be, and what is; "" for nothing."""
     if compile:
         return "no compiling by torch, found compile"
-    if is_community(name):
+    if is_community(name, task):
         return f"weights of genstudio, found {name}"
     if not devices.is_cpu(device):
         return f"the device cpu, found {device}"
@@ -156,10 +163,11 @@ def _torch(
     import torch
 
     on = devices.pick(device)
-    if is_community(name):
+    if is_community(name, task):
         from genstudio import community
 
-        return community.load(Path(name), device=on, precision=precision, compiled=compile)
+        path = weights.imported(name, task) or Path(name)
+        return community.load(path, device=on, precision=precision, compiled=compile)
     from genstudio.torchengine import TorchEngine
 
     header, net = _net(name, task, change)

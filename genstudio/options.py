@@ -112,7 +112,7 @@ class ComparisonOptions(Options):
     )
 
 
-class EngineOptions(Options):
+class EngineOptions(DeviceOptions):
     """How a net is run; shared by every task that runs one over a picture."""
 
     tile: Annotated[
@@ -122,9 +122,6 @@ class EngineOptions(Options):
         default="auto",
         description="Edge in pixels, at least 32, of the tiles a picture is cut into: auto takes it from "
         "free memory, off runs the picture whole.",
-    )
-    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Parameter(group=_ENGINE)] = Field(
-        default="auto", description="Where the net runs; auto takes a GPU where there is one."
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Parameter(group=_ENGINE)] = Field(
         default="auto",

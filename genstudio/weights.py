@@ -8,8 +8,8 @@ sha256, and the address of those that are fetched when first used:
     bytes = 1234
     url = "https://..."
 
-A name is looked for in $GENSTUDIO_WEIGHTS, in the folder that ships with the package, then in the user's
-cache, where what the package's index has an address for is downloaded to.
+A name is looked for in the user's own folder ($GENSTUDIO_WEIGHTS, if set), in the one that ships with the
+package, then in the user's cache, where what the package's index has an address for is downloaded to.
 """
 
 import difflib
@@ -27,7 +27,7 @@ import platformdirs
 
 from genstudio import weightsfile
 from genstudio.errors import UsageError, WeightsError
-from genstudio.weightsfile import SUFFIX, Header, Metric, is_ours, read, read_header, save
+from genstudio.weightsfile import COMMUNITY, SUFFIX, Header, Metric, is_ours, read, read_header, save
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,15 +35,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("genstudio")
 
 __all__ = [
+    "COMMUNITY",
     "Header",
     "IndexEntry",
     "Installed",
     "Metric",
     "find",
+    "imported",
     "installed",
     "is_ours",
     "load",
     "load_net",
+    "own",
     "packaged",
     "read_header",
     "read_index",
@@ -81,11 +84,17 @@ def cache() -> Path:
     return platformdirs.user_cache_path("genstudio")
 
 
+def own() -> Path:
+    """The user's own folder of weights, where names are looked for first. Touches nothing."""
+    named = os.environ.get("GENSTUDIO_WEIGHTS")
+    return Path(named) if named else platformdirs.user_data_path("genstudio") / "weights"
+
+
 def _folders() -> list[Path]:
-    own = os.environ.get("GENSTUDIO_WEIGHTS")
-    if own and not Path(own).is_dir():
-        _say_missing(own)
-    return [*([Path(own)] if own else []), packaged()]
+    named = os.environ.get("GENSTUDIO_WEIGHTS")
+    if named and not Path(named).is_dir():
+        _say_missing(named)
+    return [own(), packaged()]
 
 
 @functools.cache  # once is enough
@@ -155,6 +164,18 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     if entry and entry.url:
         return download(key, entry), entry.sha256
     raise _unknown(bare, task)
+
+
+def imported(name: str, task: str) -> Path | None:
+    """The file of a model of the community that was imported under this name, verified; None where none was.
+
+    Raises WeightsError for one that is damaged.
+    """
+    path = own() / task / f"{name.removeprefix(f'{task}/')}{SUFFIX}"
+    if not path.is_file() or is_ours(path):
+        return None
+    weightsfile.verified(path)
+    return path
 
 
 def _unknown(bare: str, task: str) -> UsageError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIX = ".safetensors"
+COMMUNITY = "community"  # the arch of a model that others have made; its config says what they call it
 _LARGEST_HEADER_BYTES = 100_000_000  # the limit the safetensors format sets itself
 
 
@@ -74,14 +75,15 @@ def read_header(path: Path) -> Header:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a safetensors file carries a genstudio header. Raises WeightsError for any other file."""
+    """Whether a safetensors file holds a net of ours, by its header. Raises WeightsError for other files."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            return b'"genstudio":' in file.read(_header_length(path, file.read(8), size))
+            described = b'"genstudio":' in file.read(_header_length(path, file.read(8), size))
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return described and read_header(path).arch != COMMUNITY
 
 
 def _header_length(path: Path, first: bytes, size: int) -> int:
@@ -169,23 +171,30 @@ def _digest(header: str, data: bytes) -> str:
     return hashlib.sha256(header.encode() + data).hexdigest()
 
 
-def save(path: Path, state: "Mapping[str, Tensor]", header: Header) -> None:
-    """Write tensors (floats in half precision) and header as one self-describing file, whole or not at all.
+def save(path: Path, state: "Mapping[str, Tensor]", header: Header, *, half: bool = True) -> None:
+    """Write tensors and header as one self-describing file, whole or not at all.
+
+    Args:
+        half: floats in half precision; else as they are.
 
     Raises WeightsError where a value does not fit half precision, or the file cannot be written.
     """
     import torch
     from safetensors.torch import save as serialize
 
-    half = {
-        key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous().clone()
+    stored = {
+        key: (value.half() if half and value.is_floating_point() else value)
+        .detach()
+        .cpu()
+        .contiguous()
+        .clone()
         for key, value in state.items()
     }
-    for key, value in half.items():
-        if not torch.isfinite(value).all():
+    for key, value in stored.items():
+        if half and not torch.isfinite(value).all():
             raise WeightsError(f"{key}: expected finite values within half precision (65504), found others")
     text = header.model_dump_json()
-    plain = serialize(half)
+    plain = serialize(stored)
     length = int.from_bytes(plain[:8], "little")
     table, data = json.loads(plain[8 : 8 + length]), plain[8 + length :]
     # Put in here and not by safetensors, which writes metadata in an order that differs from run to run: the

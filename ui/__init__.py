@@ -1,7 +1,8 @@
 """The page: everything the shell can do, for people who would rather look. `genstudio ui` opens it.
 
     serve.py     from the launcher's options to a page that is served
-    app.py       a tab per row of the table of tasks, and Compare
+    guard.py     who is let in, beyond what Gradio sees to
+    app.py       a tab per row of the table of tasks, Compare, Train and Models
     studio.py    what all tabs share: limits, jobs, sessions, where results can be sent
     widgets.py   an option -> its widget; the widgets' values -> the options
     weights.py   which models there are to choose from, and what is said of them
@@ -10,7 +11,9 @@
     layout.py    the layout of tasks that answer a picture with a picture
     restore.py   their work: the shell's plan, batch and files
     examples.py  pictures to try a tab with
-    upscale.py denoise.py stylize.py classify.py generate.py compare.py     the tabs
+    upscale.py denoise.py stylize.py classify.py generate.py compare.py train.py models.py     the tabs
+    runs.py      training in a process of its own, its folders and what they say
+    recipes.py   what it is in the shell's words
     pictures/    examples and thumbnails of styles, written by make.py
 
 In a checkout this folder lies beside the package `genstudio`, in a wheel inside it. Imports among these

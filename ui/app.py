@@ -1,6 +1,7 @@
 """The page itself: a tab per row of the table of tasks, and one to compare."""
 
 from importlib import import_module
+from typing import Any
 
 import gradio as gr
 
@@ -8,7 +9,9 @@ from genstudio import __version__
 from genstudio.images.formats import readable_suffixes
 from genstudio.tasks import TASKS
 
-from . import compare, examples
+from . import compare, examples, train, weights
+from . import models as models_tab
+from .runs import Trainer
 from .studio import Studio, session_of, title
 from .widgets import pictures
 
@@ -31,6 +34,11 @@ CSS = """
 [id^=results-] [aria-label="Remove this file"] { display: none; }
 [id^=results-] .empty { min-height: 110px !important; height: 110px; }
 #styles .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: 10px; border-radius: 0; }
+#card table { display: block; overflow-x: auto; border: 0; }
+#card thead:has(th:empty) { display: none; }
+#card td, #card th { border: 1px solid var(--border-color-primary); padding: 4px 8px; min-width: 4em; }
+#card td:first-child { white-space: nowrap; }
+#card code { overflow-wrap: anywhere; }
 .head h1 { margin: 0; font-size: var(--text-xxl); }
 footer { margin-top: 24px; }
 """
@@ -54,15 +62,17 @@ def theme() -> gr.themes.Base:
     return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=sans, font_mono=mono)
 
 
-def build(max_pixels: int) -> gr.Blocks:
+def build(max_pixels: int, *, trainer: Trainer | None = None, models: bool = False) -> gr.Blocks:
     """The page, not served yet.
 
     Args:
         max_pixels: the most that a picture, and a result, may have.
+        trainer: what trains; without one there is no such tab.
+        models: whether models can be imported and removed.
     """
     gr.set_static_paths([examples.PICTURES])  # shown from where they are, and never removed
     suffixes = sorted(readable_suffixes())
-    studio = Studio(max_pixels)
+    studio = Studio(max_pixels, trainer=trainer)
     for task in (*TASKS, "compare"):
         studio.intakes[task] = pictures(
             "Pictures" if task in SEVERAL else "Picture",
@@ -80,6 +90,25 @@ def build(max_pixels: int) -> gr.Blocks:
                     import_module(f".{task}", __package__).tab(studio)
             with gr.Tab("Compare", id="compare"):
                 compare.tab(studio)
+            if trainer is not None:
+                with gr.Tab("Train", id="train") as its_tab:
+                    train.tab(studio, trainer, its_tab)
+            if models:
+                with gr.Tab("Models", id="models"):
+                    models_tab.tab(studio)
+
+        def refill() -> Any:
+            return weights.refill(studio)
+
+        # For programs, which hear of no events, those who change them do the same.
+        for come_or_gone in (page.load, *(event.success for event in studio.model_events)):
+            come_or_gone(
+                refill,
+                None,
+                [chosen for chosen, _ in studio.model_lists],
+                api_visibility="private",
+                show_progress="hidden",
+            )
 
         def leave(request: gr.Request) -> None:
             session = session_of(request)

@@ -21,7 +21,9 @@ OF_FILES = {"explain", "recursive", "overwrite"}
 
 def tab(studio: Studio) -> None:
     knobs = Knobs(
-        ClassifyOptions, hidden=OF_FILES, widgets={"model": weights.chooser("classify", ClassifyOptions)}
+        ClassifyOptions,
+        hidden=OF_FILES,
+        widgets={"model": weights.chooser(studio, "classify", ClassifyOptions)},
     )
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=2, min_width=300):

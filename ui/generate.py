@@ -35,7 +35,10 @@ def tab(studio: Studio) -> None:
     knobs = Knobs(
         GenerateOptions,
         hidden={"overwrite"},
-        widgets={"model": weights.chooser("generate", GenerateOptions), "like": studio.intakes["generate"]},
+        widgets={
+            "model": weights.chooser(studio, "generate", GenerateOptions),
+            "like": studio.intakes["generate"],
+        },
     )
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=2, min_width=300):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from genstudio.tasks import TASKS
 
 from . import examples, weights
 from .restore import restored, sizes, wanted
+from .sessions import View
 from .studio import Studio, session_of, title
 from .widgets import FILES_PX, Knobs, described
 
@@ -79,6 +81,10 @@ class Parts:
             height=FILES_PX,
             elem_id=f"results-{self.task}",
         )
+        # The list of files takes clicks, but no keys.
+        self.looked = gr.Dropdown(
+            [], label="Look at", interactive=True, visible=False, elem_id=f"look-{self.task}"
+        )
         self.studio.send_row(self.task, self.results)
 
     def wire(self) -> None:
@@ -99,7 +105,10 @@ class Parts:
             show_progress="hidden",
             trigger_mode="always_last",
         )
-        self.results.select(self._look, None, self.slider, api_visibility="private", show_progress="hidden")
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        self.results.select(self._clicked, None, self.slider, **private)
+        self.results.change(self._to_look_at, self.results, self.looked, **private)
+        self.looked.input(self._look, self.looked, self.slider, **private)
         wire_stop(self.studio, self.task, self.stop)
 
     @property
@@ -107,10 +116,20 @@ class Parts:
         """What a run gives, in the order of `Done.outputs`."""
         return [self.results, self.report, self.slider]
 
-    def _look(self, request: gr.Request, event: gr.SelectData) -> Any:
+    def _views(self, request: gr.Request) -> list[View]:
         # Paths that a browser sends back are not to be trusted, so it sends none.
-        views = self.studio.sessions.views.get((session_of(request), self.task), [])
-        return views[event.index] if event.index < len(views) else gr.skip()
+        return self.studio.sessions.views.get((session_of(request), self.task), [])
+
+    def _clicked(self, request: gr.Request, event: gr.SelectData) -> Any:
+        return self._look(event.index, request)
+
+    def _look(self, index: int, request: gr.Request) -> Any:
+        views = self._views(request)
+        return views[index] if 0 <= index < len(views) else gr.skip()
+
+    def _to_look_at(self, results: list[str] | None, request: gr.Request) -> Any:
+        names = [(Path(path).name, k) for k, path in enumerate(results or [])][: len(self._views(request))]
+        return gr.Dropdown(names, value=0 if names else None, visible=len(names) > 1)
 
 
 def run_and_stop(task: str) -> tuple[gr.Button, gr.Button]:
@@ -138,7 +157,7 @@ def draw(
         first: the options that are not folded away, beside the model.
         tries: examples.
     """
-    knobs = Knobs(options, widgets={"model": weights.chooser(task, options)})
+    knobs = Knobs(options, widgets={"model": weights.chooser(studio, task, options)})
     parts = Parts(studio, task, knobs)
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=2, min_width=300):

@@ -4,19 +4,22 @@ import contextlib
 import os
 import sys
 import tempfile
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from genstudio.cli.ui import PageOptions
 from genstudio.errors import UsageError
 
+if TYPE_CHECKING:
+    from .runs import Trainer
+
 BYTES_A_PIXEL = 8  # of the largest files there are: 16 bits, alpha, not compressed
 MCP_FILES = 16  # that a language model can send at a time
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(options: PageOptions) -> None:
     """Serve the page until Ctrl-C. Raises UsageError as `start`."""
-    if options.auth is None and (options.share or options.host not in LOOPBACK):
+    if options.auth is None and options.is_public:
         who = "the internet" if options.share else "whoever reaches this machine"
         print(
             f"genstudio: the page is open to {who}, without a password; --auth USER:PASSWORD sets one",
@@ -34,7 +37,7 @@ def serve(options: PageOptions) -> None:
 def start(options: PageOptions, folder: str) -> Any:
     """Start to serve the page in the background, a gradio.Blocks; all its files lie in `folder`.
 
-    Raises UsageError for a port in use and a password that cannot be meant.
+    Raises UsageError for a port in use, a password that cannot be meant, and no folder to train in.
     """
     user, _, password = (options.auth or "").partition(":")
     if options.auth is not None and not (user and password):
@@ -44,11 +47,16 @@ def start(options: PageOptions, folder: str) -> Any:
         "GRADIO_TEMP_DIR": folder,
         "GRADIO_EXAMPLES_CACHE": folder,
         "GRADIO_ANALYTICS_ENABLED": "False",
+        # What it otherwise keeps, and counts anew, of every event.
+        "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
     }
 
     from .app import CSS, JS, build, theme
+    from .guard import guards
 
-    page = build(options.max_pixels)
+    models = options.allow_models or not options.is_public
+    page = build(options.max_pixels, trainer=_trainer(options), models=models)
     # Who works and who waits is for `jobs` to say; everything else must answer at once.
     page.queue(default_concurrency_limit=None, max_size=200)
     try:
@@ -69,6 +77,7 @@ def start(options: PageOptions, folder: str) -> Any:
             theme=theme(),
             css=CSS,
             js=JS,
+            app_kwargs={"middleware": guards(options)},
         )
     except OSError:
         raise UsageError(
@@ -77,6 +86,23 @@ def start(options: PageOptions, folder: str) -> Any:
     if options.mcp:
         _take_lists_of_files(page.mcp_server_obj)
     return page
+
+
+def _trainer(options: PageOptions) -> "Trainer | None":
+    """What trains, where that is offered."""
+    if options.is_public and not options.allow_train:
+        return None
+    if options.is_public and options.train_root is None:
+        raise UsageError(
+            "expected --train-root with --allow-train where others reach the page, found none; name a folder"
+        )
+    root = (options.train_root or Path()).resolve()
+    if not root.is_dir():
+        raise UsageError(f"--train-root: expected a folder, found none at {root}; check its path")
+
+    from .runs import Root, Trainer
+
+    return Trainer(Root(root))
 
 
 def _take_lists_of_files(mcp: Any) -> None:

@@ -30,15 +30,15 @@ class Sessions:
         self._uploads: dict[str, dict[Path, int]] = {}  # and when each file last came
         self._changing = threading.Lock()
 
-    def folder(self, session: str) -> Path:
-        """A new empty folder, for one job's results."""
+    def folder(self, session: str, name: str | None = None) -> Path:
+        """A new empty folder, for one job's results; or the one of this name, made where it is missing."""
         with self._changing:
             home = self._folders.get(session)
             if home is None:
                 home = Path(get_upload_folder()).resolve() / "results" / secrets.token_urlsafe(16)
                 self._folders[session] = home
-            place = home / secrets.token_hex(4)
-            place.mkdir(parents=True)
+            place = home / (name or secrets.token_hex(4))
+            place.mkdir(parents=True, exist_ok=name is not None)
         return place
 
     def uploaded(self, session: str, paths: Iterable[str | Path]) -> None:

@@ -5,7 +5,7 @@ import html
 import importlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from genstudio.options import Options
 from genstudio.tasks import TASKS
 
 from .jobs import Job, Jobs
+from .runs import Trainer
 from .sessions import Sessions, without_folders
 
 log = logging.getLogger("genstudio")
@@ -35,6 +36,9 @@ class Studio:
     Attributes:
         max_pixels: the most that a picture may have, and its result, all frames of an animation together.
         intakes: where each tab takes pictures; made before the tabs, so that each can send to all.
+        model_lists: lists of models to choose from, and what is to be in each.
+        model_events: after which models have come or gone.
+        trainer: the run at work, where training is offered.
     """
 
     max_pixels: int
@@ -42,6 +46,9 @@ class Studio:
     sessions: Sessions = field(default_factory=Sessions)
     intakes: dict[str, gr.File] = field(default_factory=dict)
     tabs: Any = None
+    model_lists: list[tuple[gr.Dropdown, Callable[[], list[str]]]] = field(default_factory=list)
+    model_events: list[Any] = field(default_factory=list)
+    trainer: Trainer | None = None
 
     @contextmanager
     def turn(self, request: gr.Request | None, task: str, progress: Any, *uploads: Any) -> Iterator[Job]:
@@ -101,7 +108,7 @@ def _sent(target: str, several: bool, results: Any) -> tuple[Any, Any]:
 
 
 def session_of(request: gr.Request | None) -> str:
-    return (request.session_hash if request else None) or NOBODY
+    return getattr(request, "session_hash", None) or NOBODY
 
 
 def title(task: str) -> str:

@@ -31,7 +31,9 @@ def tab(studio: Studio) -> None:
     knobs = Knobs(
         StylizeOptions,
         hidden={"save_every"},  # the page shows the picture on its way
-        widgets={"model": weights.chooser("stylize", StylizeOptions, lambda header: header.arch == "fast")},
+        widgets={
+            "model": weights.chooser(studio, "stylize", StylizeOptions, lambda header: header.arch == "fast")
+        },
     )
     parts = Parts(studio, "stylize", knobs)
     with gr.Row(elem_classes="columns"):

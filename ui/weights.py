@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -9,24 +10,38 @@ from genstudio import weights
 from genstudio.errors import StudioError
 from genstudio.options import Options
 
+from .studio import Studio
+
 Wanted = Callable[[weights.Header], bool]
 
 
-def chooser(task: str, model: type[Options], wanted: Wanted = lambda header: True) -> gr.Dropdown:
+def chooser(
+    studio: Studio, task: str, model: type[Options], wanted: Wanted = lambda header: True
+) -> gr.Dropdown:
     """A list of the task's models, its default first. Not drawn yet.
 
     Files are not offered: a page must not open what lies elsewhere on the machine.
     """
     default = model.model_fields["model"].default
-    names = [each.name.partition("/")[2] for each in weights.installed(task) if wanted(each.header)]
-    families = sorted({re.sub(r"-x\d+$", "", name) for name in names} - set(names))
-    return gr.Dropdown(
-        list(dict.fromkeys([default, *families, *names])),
-        value=default,
-        label="Model",
-        interactive=True,
-        render=False,
-    )
+
+    def choices() -> list[str]:
+        names = [each.name.partition("/")[2] for each in weights.installed(task) if wanted(each.header)]
+        families = sorted({re.sub(r"-x\d+$", "", name) for name in names} - set(names))
+        return list(dict.fromkeys([default, *families, *names]))
+
+    chosen = gr.Dropdown(choices(), value=default, label="Model", interactive=True, render=False)
+    studio.model_lists.append((chosen, choices))
+    return chosen
+
+
+def refill(studio: Studio) -> list[Any]:
+    """All lists of models anew, as models came or went: for who has the page open, and for the rest."""
+    updates = []
+    for chosen, choices in studio.model_lists:
+        names = choices()
+        chosen.choices = [(name, name) for name in names]
+        updates.append(gr.Dropdown(names))
+    return updates
 
 
 def advice(task: str, model: type[Options]) -> Callable[[str], str]:
@@ -47,6 +62,8 @@ def advice(task: str, model: type[Options]) -> Callable[[str], str]:
                 return f"**No weights yet.** {str(error).partition(', or give')[0]}."
             return ""
         header = found[0].header
+        if header.arch == weights.COMMUNITY:
+            return f"{header.advice} Licence: {header.license}."
         said = [header.advice, f"Trained on {header.data}; licence of the pictures: {header.license}."]
         if header.metrics:
             first = header.metrics[0]

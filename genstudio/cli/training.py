@@ -2,7 +2,6 @@
 
 import importlib
 import json as jsonlib
-import os
 import re
 import sys
 import tempfile
@@ -60,7 +59,7 @@ def export(
         tuple[Path, ...], Parameter(help="Folder of pictures to measure on, for the header; repeatable.")
     ] = (),
     folder: Annotated[
-        Path | None, Parameter(help="Folder of weights to write into; $GENSTUDIO_WEIGHTS if not given.")
+        Path | None, Parameter(help="Folder of weights to write into; your own if not given.")
     ] = None,
 ) -> None:
     """Write a run's weights as a file that describes itself, with its index line and its card.
@@ -73,11 +72,6 @@ def export(
     task = name.partition("/")[0]
     if task not in TASKS or not re.fullmatch(r"[\w-]+/\w[\w.-]*", name):
         raise UsageError(f"--name: expected TASK/NAME (tasks: {', '.join(TASKS)}), found {name!r}")
-    home = folder or os.environ.get("GENSTUDIO_WEIGHTS")
-    if not home:
-        raise UsageError(
-            "expected --folder, the folder of weights to write into, or $GENSTUDIO_WEIGHTS to be set"
-        )
 
     from genstudio import evaluate as measure
     from genstudio.training import run as training
@@ -93,7 +87,7 @@ def export(
         header = weights.read_header(path)
         if header.task != task:
             raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
-        target = Path(home) / f"{name}.safetensors"
+        target = (folder or weights.own()) / f"{name}.safetensors"
         write_atomically(target, path.read_bytes())
     register(target)
     print(target)

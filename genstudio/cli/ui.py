@@ -11,6 +11,8 @@ import genstudio
 from genstudio.cli.app import TASK, app
 from genstudio.options import Options
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 class PageOptions(Options):
     """Where the page is served, to whom, and what it takes."""
@@ -27,6 +29,23 @@ class PageOptions(Options):
     mcp: bool = Field(
         default=False, description="Offer every action to language models as well, as an MCP tool."
     )
+    allow_train: bool = Field(
+        default=False, description="Offer training to others too; on this machine alone it is."
+    )
+    train_root: Path | None = Field(
+        default=None,
+        description="Folder that pictures to train on are below, and runs are written to; the current one if "
+        "not given, except for others.",
+    )
+    allow_models: bool = Field(
+        default=False,
+        description="Offer import and removal of models to others too; on this machine alone it is.",
+    )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether others than those on this machine reach the page."""
+        return self.share or self.host not in LOOPBACK
 
 
 _DEFAULTS = PageOptions()

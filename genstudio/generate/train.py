@@ -62,6 +62,7 @@ cifar_32 = replace(
     name="generate/cifar-32",
     net=DCGANConfig(size=32),
     steps=5_000,
+    batch_size=32,
     r1=0.2,
     r2=0.2,
     augment="none",

@@ -36,7 +36,7 @@ class TrainOptions(Options):
     )
     clean: Literal["given", "none"] | None = Field(
         default=None,
-        description="With none, the pictures in DATA are noisy and are all there is to learn from (denoise).",
+        description="With none, the pictures are noisy themselves, and all there is to learn from (denoise).",
     )
     metric: str | None = Field(
         default=None,

@@ -74,7 +74,7 @@ class Upscale(Restorer):
         """
         family = [_bare(w.name) for w in weights.installed("upscale") if _family(w.name) == str(model)]
         names = family or [str(model)]
-        if denoise_strength is not None and engines.is_community(names[0]):
+        if denoise_strength is not None and engines.is_community(names[0], "upscale"):
             raise OptionError(
                 "denoise_strength", f"expected a photo model of ours, found {model}; leave it out"
             )

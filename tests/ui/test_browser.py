@@ -1,92 +1,15 @@
 """The page as people use it: a browser, from a picture dropped to a file downloaded."""
 
-import io
 import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-
-CHROMIUM = Path("/usr/bin/chromium")
+from browsing import CHROMIUM, downloaded, drop, go, png
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Any, page: Any) -> Iterator[Any]:
-    """Opens a tab of the page: visit("Upscale"). What a browser complains of fails the test."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=30_000)
-    opened, complaints = [], []
-
-    def to(tab: str, width: int = 1280, height: int = 900) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(30_000)
-        seen = context.new_page()
-        seen.on("pageerror", lambda error: complaints.append(str(error)))
-        seen.on("request", lambda r: complaints.append(r.url) if _elsewhere(r.url) else None)
-        seen.goto(page.local_url)
-        go(seen, tab)
-        opened.append(context)
-        return seen
-
-    yield to
-    for context in opened:
-        context.close()
-    assert not complaints
-
-
-def _elsewhere(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:"))
-
-
-def go(seen: Any, tab: str) -> None:
-    """To a tab, which on a small screen may be in the menu."""
-    seen.get_by_role("tab", name="Upscale").first.wait_for()
-    button = seen.get_by_role("tab", name=tab, exact=True).first
-    if button.is_visible():
-        button.click()
-    else:
-        seen.locator(".overflow-menu > button").click()
-        seen.locator(".overflow-dropdown button", has_text=tab).click()
-
-
-def drop(seen: Any, where: str, *files: Any) -> None:
-    """Pictures into the place called so."""
-    seen.locator(f"#{where} input[type=file]").set_input_files(list(files))
-
-
-def png(name: str, size: tuple[int, int], mode: str = "RGB") -> dict[str, Any]:
-    """A picture of noise, as an upload."""
-    channels = len(mode)
-    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], channels), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise if channels > 1 else noise[..., 0], mode).save(file, "PNG")
-    return {"name": name, "mimeType": "image/png", "buffer": file.getvalue()}
-
-
-def downloaded(seen: Any, task: str, place: int = 0) -> tuple[str, Image.Image]:
-    """The name and picture of one of the results."""
-    link = seen.locator(f"#results-{task} a[download]").nth(place)
-    with seen.expect_download() as waiting:
-        link.click()
-    path = Path(waiting.value.path())
-    return waiting.value.suggested_filename, Image.open(io.BytesIO(path.read_bytes()))
 
 
 def test_upscale(visit: Any) -> None:

@@ -2,46 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import served
 
 from genstudio.cli import main
-
-
-@contextmanager
-def served(tmp_path: Path, port: int, *flags: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The address and the process of a page; its temporary files lie in tmp_path."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "genstudio", "ui", "--port", str(port), *flags],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}/"
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(address, timeout=5)
-                break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()[1]
-                time.sleep(0.1)
-        yield address, process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_with_a_password_on_a_public_address_until_ctrl_c(tmp_path: Path, port: int) -> None:
@@ -52,10 +21,8 @@ def test_with_a_password_on_a_public_address_until_ctrl_c(tmp_path: Path, port: 
             assert error.value.code in (401, 403)
         assert list(tmp_path.iterdir())
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
+        assert process.communicate(timeout=30)[1] == ""
     assert process.returncode == 0
-    assert "(Ctrl-C ends it)" in said
-    assert "without a password" not in said
     assert not list(tmp_path.glob("genstudio-*"))
 
 

@@ -18,7 +18,9 @@ from PIL import Image
 
 from genstudio.ui.examples import PICTURES
 
-ACTIONS = {"upscale", "denoise", "stylize", "classify", "generate", "variations", "walk", "compare"}
+JOBS = {"upscale", "denoise", "stylize", "classify", "generate", "compare"}
+ACTIONS = {*JOBS, "variations", "walk", "train", "resume", "watch", "export"}
+ACTIONS |= {"card", "import_model", "remove_model"}
 
 
 def get(page: Any, path: str) -> bytes:
@@ -29,7 +31,7 @@ def get(page: Any, path: str) -> bytes:
 def test_every_action_has_a_name_for_programs_and_for_language_models(page: Any, client: Any) -> None:
     named = {name.removeprefix("/") for name in client.view_api(return_format="dict")["named_endpoints"]}
     assert named >= ACTIONS
-    assert named - ACTIONS == {f"stop_{task}" for task in ACTIONS - {"variations", "walk"}}
+    assert named - ACTIONS == {f"stop_{task}" for task in {*JOBS, "train"}}
     tools = {tool["name"]: tool for tool in json.loads(get(page, "gradio_api/mcp/schema"))}
     assert tools.keys() == named
     upscale = tools["upscale"]
