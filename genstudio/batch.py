@@ -3,6 +3,7 @@
 `plan` (from `genstudio.plan`) says which file becomes which and refuses what cannot end well; `run` does it.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genstudio import images
-from genstudio.errors import DeviceError, OutputError, Stopped, StudioError
+from genstudio.errors import DeviceError, InputError, OutputError, Stopped, StudioError
 from genstudio.images import Picture
 from genstudio.options import FileOptions
 from genstudio.plan import STDIO, Job, Plan, check, keys, plan, refuse_shared
@@ -22,8 +23,7 @@ __all__ = ["STDIO", "Job", "Plan", "Progress", "Result", "plan", "run"]
 
 Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
 
-# Up to here a file is read, and a result written, beside other work.
-SMALL_BYTES, SMALL_PIXELS = 8_000_000, 16_000_000
+SMALL_PIXELS = 16_000_000  # up to here a picture is read, and a result written, beside other work
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,10 @@ def _pictures(
 
 
 def _is_small(path: Path | None) -> bool:
+    """Whether it may be read ahead. Not a pipe: a thread that waits for one could not be stopped."""
     try:
-        return path is not None and path.stat().st_size <= SMALL_BYTES
-    except OSError:
+        return path is not None and path.is_file() and math.prod(images.size(path)) <= SMALL_PIXELS
+    except (OSError, InputError):
         return False  # which is said when it is read
 
 

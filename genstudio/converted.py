@@ -16,6 +16,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,17 @@ def load(
         return _unpacked(path.read_bytes(), core)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of any type, which a damaged file leads its readers to
         log.info("%s: made anew, for it cannot be read (%s)", path, error)
     log.info("%s: preparing %s for this machine, once", name, format)
     blob = _packed(build(), format)
     try:
         write_atomically(path, blob)
+    except WeightsError as error:
+        log.warning("%s cannot be prepared once for all (%s)", name, error)
+    with suppress(OSError):  # another process may be at the same
         for old in sorted(path.parent.glob("*.zip"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
             old.unlink()
-    except (WeightsError, OSError) as error:
-        log.warning("%s cannot be prepared once for all (%s)", name, error)
     return _unpacked(blob, core)
 
 
@@ -109,14 +111,16 @@ def _key(name: str, task: str, format: str, change: str) -> str:
 def _packed(net: "nn.Module", format: str) -> bytes:
     """A net's graph, its constants and the facts of it, as one file. Verified by the checksums of zip."""
     model, facts = convert(net, format)
-    with tempfile.TemporaryDirectory() as folder:
-        parts = [Path(folder) / name for name in ("net.xml", "net.bin")]
-        openvino.serialize(model, *parts)
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
+    file = io.BytesIO()
+    try:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file, "w") as archive:
+            parts = [Path(folder) / name for name in ("net.xml", "net.bin")]
+            openvino.serialize(model, *parts)
             archive.writestr("facts.json", json.dumps(facts))
             for part in parts:
                 archive.write(part, part.name)
+    except (OSError, RuntimeError) as error:  # the latter is what OpenVINO makes of a full disk
+        raise NoConversionError(f"cannot be written among temporary files ({_reason(error)})") from error
     return file.getvalue()
 
 
@@ -145,8 +149,7 @@ def convert(net: "nn.Module", format: str) -> tuple[openvino.Model, dict[str, An
             decoder = TorchScriptPythonDecoder(net, example_input=example)  # has to outlive the conversion
             model = frontend.convert(frontend.load(decoder))
     except Exception as error:  # of any type, on what its authors have not foreseen
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise NoConversionError(f"{type(net).__name__} cannot be converted ({reason[:200]})") from error
+        raise NoConversionError(f"{type(net).__name__} cannot be converted ({_reason(error)})") from error
     described: Any = net  # what our nets say of themselves, which torch's types cannot
     facts = {
         "scale": described.scale,
@@ -156,6 +159,10 @@ def convert(net: "nn.Module", format: str) -> tuple[openvino.Model, dict[str, An
         "bytes_per_px": _bytes_per_px(model),
     }
     return model, facts  # the model's constants are the net's own memory
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
 
 
 def _bytes_per_px(model: openvino.Model) -> float:

@@ -64,9 +64,9 @@ def load(
         DeviceError: a device this machine lacks.
     """
     devices.check_precision(precision)
-    obstacle = _obstacle(name, task, device, precision, compile) if engine != "torch" else ""
     if engine not in ENGINES:
         raise OptionError("engine", f"expected one of {', '.join(ENGINES)}, found {engine!r}")
+    obstacle = _obstacle(name, task, device, precision, compile) if engine != "torch" else ""
     if engine == "openvino" and obstacle:
         raise OptionError("engine", f"openvino: expected {obstacle}; choose torch or auto")
     if engine != "torch" and not obstacle:
@@ -104,7 +104,7 @@ def _obstacle(name: str, task: str, device: "str | torch.device", precision: str
         return f"the device cpu, found {device}"
     if not has_openvino():
         return "openvino, found it not installed (pip install openvino)"
-    formats = ("float32", *_fast_formats())
+    formats = openvino_formats()
     if precision not in ("auto", *formats):
         return f"a precision this processor is fast at ({', '.join(formats)}), found {precision}"
     return ""
@@ -121,10 +121,10 @@ def _core() -> "openvino.Core":
     return openvino.Core()
 
 
-def _fast_formats() -> tuple[str, ...]:
-    """Half-precision formats that OpenVINO has instructions for here."""
+def openvino_formats() -> tuple[str, ...]:
+    """Number formats that OpenVINO has instructions for here, the fastest first."""
     capabilities: list[str] = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return ("bfloat16",) if "BF16" in capabilities else ()
+    return ("bfloat16", "float32") if "BF16" in capabilities else ("float32",)
 
 
 def _openvino(name: str, task: str, precision: str, change: Change | None) -> "Engine":
@@ -136,7 +136,7 @@ def _openvino(name: str, task: str, precision: str, change: Change | None) -> "E
     def net_in(format: str) -> converted.Net:
         return converted.load(name, task, format, key, lambda: _net(name, task, change)[1], _core())
 
-    format = next(iter((*_fast_formats(), "float32"))) if precision == "auto" else precision
+    format = openvino_formats()[0] if precision == "auto" else precision
     deep_format = "float32" if precision == "auto" else format
     return OpenVINOEngine(net_in, _core(), format=format, deep_format=deep_format, name=name)
 
@@ -156,9 +156,8 @@ def _torch(
     compile: bool,
     change: Change | None,
 ) -> "Engine":
-    if (
-        compile
-    ):  # before torch is imported, which settles on a folder that is emptied with the machine's start
+    if compile:
+        # Before torch is imported, which settles on a folder that is emptied with the machine's start.
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(weights.cache() / "inductor"))
     import torch
 

@@ -124,7 +124,8 @@ class OpenVINOEngine:
             if not _is_out_of_memory(error):
                 raise
             message = str(error).strip().splitlines()[-1]
-        self._compiled.clear()
+        with self._one_at_a_time:
+            self._compiled.clear()
         raise MemoryError(message)
 
     def _request(

@@ -106,14 +106,13 @@ def _machine() -> Machine:
     from genstudio import device as devices
 
     device = devices.pick("auto")
-    formats = {"float32", str(devices.precision("auto", device)).removeprefix("torch.")}
     size = COPIED_BYTES // 4
     source, target = torch.ones(size, device=device), torch.zeros(size, device=device)
     seconds = median_seconds(lambda: _waited_for(target.copy_(source)))
     return Machine(
         device=str(device),
         threads=torch.get_num_threads(),
-        gflops={format: _product_gflops(format, device) for format in sorted(formats, reverse=True)},
+        gflops=_product_gflops(device),
         gbytes=2 * COPIED_BYTES / seconds / 1e9,
     )
 
@@ -123,14 +122,26 @@ def _waited_for(tensor: "torch.Tensor") -> object:
     return tensor.flatten()[0].item()
 
 
-def _product_gflops(format: str, device: "torch.device") -> float:
+def _product_gflops(device: "torch.device") -> dict[str, float]:
+    """By number format; in each only by the engines that choose it, for others may take minutes."""
+    from genstudio import device as devices
+
+    own = str(devices.precision("auto", device)).removeprefix("torch.")
+    products = [(format, _torch_product(format, device)) for format in dict.fromkeys(["float32", own])]
+    if device.type == "cpu" and engines.has_openvino():
+        products += [(format, _openvino_product(format)) for format in engines.openvino_formats()]
+    rates: dict[str, float] = {}
+    for format, product in products:
+        rate = 2 * PRODUCT_SIDE**3 / median_seconds(product, PRODUCT_REPEATS) / 1e9
+        rates[format] = max(rate, rates.get(format, 0))
+    return rates
+
+
+def _torch_product(format: str, device: "torch.device") -> Callable[[], object]:
     import torch
 
     a = torch.rand(PRODUCT_SIDE, PRODUCT_SIDE, device=device).to(getattr(torch, format))
-    seconds = [median_seconds(lambda: _waited_for(a @ a), PRODUCT_REPEATS)]
-    if device.type == "cpu" and engines.has_openvino():
-        seconds.append(median_seconds(_openvino_product(format), PRODUCT_REPEATS))
-    return 2 * PRODUCT_SIDE**3 / min(seconds) / 1e9
+    return lambda: _waited_for(a @ a)
 
 
 def _openvino_product(format: str) -> Callable[[], object]:

@@ -471,8 +471,7 @@ def test_the_next_is_read_and_the_last_written_while_one_is_at_work(
 
 
 def test_large_ones_wait_for_their_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "SMALL_BYTES", 0)
-    monkeypatch.setattr(batch, "SMALL_PIXELS", 0)
+    monkeypatch.setattr(batch, "SMALL_PIXELS", 23)  # of 24, in files of few bytes
     main_thread, threads = threading.get_ident(), []
 
     def reading(source: Path | bytes) -> Picture:
@@ -481,6 +480,21 @@ def test_large_ones_wait_for_their_turn(root: Path, monkeypatch: pytest.MonkeyPa
 
     assert len(list(batch.run(three(root), twice, FILES, read=reading))) == 3
     assert threads == [main_thread] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_waited_for_where_that_can_be_stopped(root: Path) -> None:
+    plan = three(root)
+    (root / "in" / "b.png").unlink()
+    os.mkfifo(root / "in" / "b.png")
+    threads: dict[Any, int] = {}
+
+    def reading(source: Path | bytes) -> Picture:
+        threads[source] = threading.get_ident()
+        return images.read(root / "in" / "a.png")
+
+    assert len(list(batch.run(plan, twice, FILES, read=reading))) == 3
+    assert threads[plan.jobs[1].source] == threading.get_ident()
 
 
 def test_what_was_done_before_a_stop_is_told(root: Path) -> None:

@@ -29,7 +29,7 @@ pytest.importorskip("openvino")
 
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 SHIPPED = [each.name for task in ("upscale", "denoise") for each in weights.installed(task)]
-HALF = engines._fast_formats()
+HALF = "bfloat16" in engines.openvino_formats()
 needs_half = pytest.mark.skipif(not HALF, reason="needs a processor with bfloat16")
 
 
@@ -245,7 +245,13 @@ def test_a_net_is_made_anew_only_where_something_differs(nets: Path, monkeypatch
     assert len(entries(nets)) == 1
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "emptied", "another"])
+def _says_more_than_it_has(archive: bytes) -> bytes:
+    """Its last member's size too large in the table of contents, which zipfile answers with an EOFError."""
+    at = archive.rindex(b"PK\1\2")
+    return archive[: at + 23] + b"\x7f" + archive[at + 24 :]
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "emptied", "another", "shortened"])
 def test_a_damaged_entry_is_made_anew(harm: str, nets: Path) -> None:
     x = noisy(20, 20)[None]
     true = engines.load("small-x2", "upscale", device="cpu", engine="openvino")(x, U8)
@@ -256,6 +262,7 @@ def test_a_damaged_entry_is_made_anew(harm: str, nets: Path) -> None:
         "changed": good[:5000] + bytes([good[5000] ^ 255]) + good[5001:],
         "emptied": b"",
         "another": b"PK\5\6" + bytes(18),
+        "shortened": _says_more_than_it_has(good),
     }[harm]
     entry.write_bytes(bad)
     assert apart(engines.load("small-x2", "upscale", device="cpu", engine="openvino")(x, U8), true) == 0
@@ -279,6 +286,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(nets: Path, caplog: pytest.L
     (nets / "converted").write_text("no folder")
     engines.load("small-x2", "upscale", device="cpu", engine="openvino")
     assert "cannot be prepared once for all" in caplog.text
+
+
+def test_a_full_disk_while_a_net_is_converted(
+    nets: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*parts: Any) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(converted.openvino, "serialize", full)
+    assert engines.load("small-x2", "upscale", device="cpu").kind == "torch"
+    assert "cannot be written among temporary files (basic_ios" in caplog.text
+    assert entries(nets) == []
 
 
 def _convert(folder: Path) -> list[int]:

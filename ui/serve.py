@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .runs import Trainer
 
 BYTES_A_PIXEL = 8  # of the largest files there are: 16 bits, alpha, not compressed
+SESSIONS = 40  # whose state is kept, half a MB each; a program's single call is one as well, and never closed
 MCP_FILES = 16  # that a language model can send at a time
 
 
@@ -68,6 +69,7 @@ def start(options: PageOptions, folder: str) -> Any:
             mcp_server=options.mcp,
             max_file_size=options.max_pixels * BYTES_A_PIXEL,
             max_threads=100,
+            state_session_capacity=SESSIONS,
             footer_links=["api"],
             run_history=False,
             enable_monitoring=False,

@@ -136,8 +136,8 @@ def pixels(image: Image.Image) -> tuple[Array, list[str]]:
 
 
 def _array(image: Image.Image) -> Array:
-    # by bands: numpy's own way through `tobytes` holds two more copies of the whole; cut out by `resize`, which
-    # copies as `crop` does but does not mind Pillow's own bound on pixels
+    # By bands: numpy's own way through `tobytes` holds two more copies of the whole. Cut out by `resize`,
+    # which copies as `crop` does but does not mind Pillow's own bound on pixels.
     out = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
     rows = max(1, 4_000_000 // image.width)
     for top in range(0, image.height, rows):
