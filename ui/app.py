@@ -34,10 +34,13 @@ CSS = """
 [id^=results-] [aria-label="Remove this file"] { display: none; }
 [id^=results-] .empty { min-height: 110px !important; height: 110px; }
 #styles .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: 10px; border-radius: 0; }
+.plot { padding-bottom: 42px !important; } /* its legend is cut off otherwise */
 #card table { display: block; overflow-x: auto; border: 0; }
 #card thead:has(th:empty) { display: none; }
-#card td, #card th { border: 1px solid var(--border-color-primary); padding: 4px 8px; min-width: 4em; }
-#card td:first-child { white-space: nowrap; }
+#card td, #card th {
+  border: 1px solid var(--border-color-primary); padding: 4px 8px; min-width: 4em;
+  overflow-wrap: normal; word-break: normal;
+}
 #card code { overflow-wrap: anywhere; }
 .head h1 { margin: 0; font-size: var(--text-xxl); }
 footer { margin-top: 24px; }

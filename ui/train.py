@@ -212,7 +212,16 @@ def _own_widgets() -> dict[str, Any]:
 
 def _plot(label: str) -> gr.LinePlot:
     return gr.LinePlot(
-        None, x="step", y="value", color="name", label=label, height=240, x_title="step", y_title=" "
+        None,
+        x="step",
+        y="value",
+        color="name",
+        label=label,
+        height=270,
+        x_title="step",
+        y_title=" ",
+        color_title=" ",
+        elem_classes="plot",
     )
 
 

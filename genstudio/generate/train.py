@@ -55,6 +55,9 @@ flowers_64 = replace(
 )
 """
     genstudio train generate/flowers-64 --data FLOWERS
+
+58 minutes on one core of a busy 2-core CPU, a beginning: 2,934 pictures, 44 times each. Frechet distance by
+classify/flowers 30.0, 35.5, 33.0, 21.5, 18.6, 15.6, 13.2 and 11.7, every 500 steps (1,024 samples).
 """
 
 cifar_32 = replace(
@@ -71,6 +74,8 @@ cifar_32 = replace(
 )
 """
     genstudio train generate/cifar-32 --data cifar10 --download
+
+22 minutes on one core of a busy 2-core CPU, a beginning: each picture was seen three times.
 """
 
 plain_64 = replace(
@@ -95,9 +100,7 @@ plain_64 = replace(
     genstudio train generate/plain-64 --data PICTURES
 """
 
-plain_32 = replace(
-    plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32)
-)
+plain_32 = replace(plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32))
 """The same at cifar-32's size and width; pytorch/examples has none of 32 px."""
 
 RECIPES = {r.name: r for r in (dcgan_64, flowers_64, cifar_32, plain_64, plain_32)}

@@ -4,6 +4,8 @@ Every tab at work on an example that ships, in the light; one in the dark, and o
 """
 
 import io
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from genstudio import weights
 from genstudio.cli.ui import PageOptions
+from genstudio.ui.examples import PICTURES
 from genstudio.ui.serve import start
 
 FIGURES = Path(__file__).parent.parent.parent / ".figures"
@@ -23,7 +26,10 @@ QUALITY = 80
 def main() -> None:
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else FIGURES
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        page = start(PageOptions(port=7999), folder)
+        os.environ |= {"GENSTUDIO_WEIGHTS": f"{folder}/weights", "XDG_CACHE_HOME": f"{folder}/cache"}
+        root = Path(folder) / "root"
+        shutil.copytree(PICTURES, root / "photos", ignore=shutil.ignore_patterns("styles", "*.py"))
+        page = start(PageOptions(port=7999, train_root=root), folder)
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
 
         def shoot(name: str, work: Any, width: int = 1280, height: int = 860, theme: str = "light") -> None:
@@ -45,6 +51,8 @@ def main() -> None:
         if any(each.name == "generate/flowers-64" for each in weights.installed("generate")):
             shoot("generate", generate)
         shoot("compare", compare)
+        shoot("train", train, height=1000)
+        shoot("models", models, height=900)
         shoot("phone", upscale, width=360, height=800)
         browser.close()
         page.close(verbose=False)
@@ -98,6 +106,39 @@ def compare(seen: Any) -> None:
     seen.locator("#compare-with").get_by_text("clean").first.wait_for()
     seen.locator("#run-compare").click()
     seen.locator("#numbers").get_by_text("PSNR of Y").first.wait_for()
+
+
+def train(seen: Any) -> None:
+    go(seen, "Train")
+    choices = {"recipe": "upscale/compact-x2", "data": "photos", "run": "mine"}
+    for place, value in choices.items():
+        box = seen.locator(f"#{place} input")
+        box.fill(value)
+        box.press("Enter")
+        box.press("Tab")
+    seen.get_by_label("Steps").locator("visible=true").fill("400")
+    seen.get_by_role("button", name="More options").locator("visible=true").click()
+    small = [
+        "net.width=8",
+        "net.depth=4",
+        "crop_px=48",
+        "batch_size=4",
+        "validate_every=50",
+        "warm_start=null",
+    ]
+    seen.locator("#set textarea").fill("\n".join(small))
+    seen.get_by_role("button", name="More options").locator("visible=true").click()
+    seen.locator("#run-train").click()
+    seen.locator("#report-train").get_by_text("step 200 of 400").wait_for()
+    seen.locator("#samples img").nth(3).wait_for()
+
+
+def models(seen: Any) -> None:
+    go(seen, "Models")
+    box = seen.locator("#card-of input")
+    box.click()
+    seen.get_by_role("option", name="upscale/compact-x4", exact=True).click()
+    seen.locator("#card").get_by_text("Set14").first.wait_for()
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_compare(visit: Any) -> None:
 @pytest.mark.parametrize("width", [360, 2560])
 def test_every_tab_fits_the_window(width: int, visit: Any) -> None:
     seen = visit("Upscale", width=width, height=800)
-    for tab in ("Upscale", "Denoise", "Stylize", "Classify", "Generate", "Compare"):
+    for tab in ("Upscale", "Denoise", "Stylize", "Classify", "Generate", "Compare", "Train", "Models"):
         go(seen, tab)
         seen.wait_for_timeout(150)
         assert seen.evaluate("document.documentElement.scrollWidth") <= width
