@@ -35,9 +35,9 @@ CSS = """
 [id^=results-] .empty { min-height: 110px !important; height: 110px; }
 #styles .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: 10px; border-radius: 0; }
 .plot { padding-bottom: 42px !important; } /* its legend is cut off otherwise */
-#card table { display: block; overflow-x: auto; border: 0; }
+#card table, #numbers table { display: block; overflow-x: auto; border: 0; }
 #card thead:has(th:empty) { display: none; }
-#card td, #card th {
+#card td, #card th, #numbers td, #numbers th {
   border: 1px solid var(--border-color-primary); padding: 4px 8px; min-width: 4em;
   overflow-wrap: normal; word-break: normal;
 }

@@ -110,12 +110,11 @@ def compare(seen: Any) -> None:
 
 def train(seen: Any) -> None:
     go(seen, "Train")
-    choices = {"recipe": "upscale/compact-x2", "data": "photos", "run": "mine"}
-    for place, value in choices.items():
-        box = seen.locator(f"#{place} input")
-        box.fill(value)
-        box.press("Enter")
-        box.press("Tab")
+    for place, value in {"recipe": "upscale/compact-x2", "data": "photos"}.items():
+        seen.locator(f"#{place} input").click()
+        seen.get_by_role("option", name=value, exact=True).click()
+    seen.locator("#run input").fill("mine")
+    seen.locator("#run input").press("Tab")
     seen.get_by_label("Steps").locator("visible=true").fill("400")
     seen.get_by_role("button", name="More options").locator("visible=true").click()
     small = [
@@ -131,6 +130,7 @@ def train(seen: Any) -> None:
     seen.locator("#run-train").click()
     seen.locator("#report-train").get_by_text("step 200 of 400").wait_for()
     seen.locator("#samples img").nth(3).wait_for()
+    seen.locator("h1").first.click()
 
 
 def models(seen: Any) -> None:

@@ -256,7 +256,7 @@ def test_runs_that_lead_out_of_the_root_are_refused(held: Root, tmp_path: Path) 
 def test_the_page_says_so(client: Any) -> None:
     for given in ({"data": "/etc"}, {"data": "photos", "set": "warm_start=/etc/passwd"}):
         with pytest.raises(AppError, match="below the root of training"):
-            client.predict("upscale/compact-x2", "mine", **given, api_name="/train")
+            client.predict("upscale/compact-x2", "outside", **given, api_name="/train")
     with pytest.raises(AppError, match="expected a run's name"):
         client.predict("../..", api_name="/watch")
 
