@@ -65,13 +65,13 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
         curves = [_frame(rows) for rows in (record.losses, record.scores)]
         return _said(trainer, run, record), *curves, _samples(studio, session_of(request), run, record)
 
-    def opened() -> list[Any]:
+    def opened(run: str) -> list[Any]:
         folders, runs = root.folders(), root.runs()
-        last = trainer.name or next(iter(runs), "")
+        last = run or trainer.name or next(iter(runs), "")
         return [
-            gr.Dropdown(recipes()),
-            gr.Dropdown(runs, value=last) if last else gr.skip(),
-            *(gr.Dropdown(folders) for _ in (data, styles, evaluate)),
+            gr.Dropdown(recipes(), interactive=True),
+            gr.Dropdown(runs, value=last, interactive=True),
+            *(gr.Dropdown(folders, interactive=True) for _ in (data, styles, evaluate)),
         ]
 
     def chosen(run: str, request: gr.Request) -> tuple[Any, ...]:
@@ -149,7 +149,7 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     # Recipes stand in modules that take a while to be loaded: only who comes here waits for them.
-    its_tab.select(opened, None, [recipe, run, data, styles, evaluate], **private)
+    its_tab.select(opened, run, [recipe, run, data, styles, evaluate], **private)
     studio.tabs.select(on_this_tab, None, timer, **private)
     timer.tick(glance, [run, seen], [*shown, seen], **private)
     run.change(chosen, run, [recipe, data, *shown], **private)
@@ -183,9 +183,9 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
 
 
 def _choice(label: str, info: str, **more: Any) -> gr.Dropdown:
-    """A list that is filled when the tab is opened, and takes other words as well."""
+    """A list that is filled when the tab is opened, until when it waits; it takes other words as well."""
     choice = gr.Dropdown(
-        [], value="", label=label, info=info, allow_custom_value=True, interactive=True, **more
+        [], value="", label=label, info=info, allow_custom_value=True, interactive=False, **more
     )
     choice.api_info = lambda: {"type": "string"}
     return choice
