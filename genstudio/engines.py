@@ -8,6 +8,7 @@ import functools
 import importlib.util
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("genstudio")
 
 ENGINES = ("auto", "torch", "openvino")
+_MAKING = threading.Lock()
 
 
 class Change(Protocol):
@@ -114,6 +116,13 @@ def has_openvino() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+def core() -> "openvino.Core":
+    """The only one, never let go: with a core goes the stack that signals are taken on since it was made, and
+    the next Ctrl-C would be a crash."""
+    with _MAKING:
+        return _core()
+
+
 @functools.cache
 def _core() -> "openvino.Core":
     import openvino
@@ -123,7 +132,7 @@ def _core() -> "openvino.Core":
 
 def openvino_formats() -> tuple[str, ...]:
     """Number formats that OpenVINO has instructions for here, the fastest first."""
-    capabilities: list[str] = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities: list[str] = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("bfloat16", "float32") if "BF16" in capabilities else ("float32",)
 
 
@@ -134,11 +143,11 @@ def _openvino(name: str, task: str, precision: str, change: Change | None) -> "E
     key = change.key(weights.verified(name, task)[0]) if change else ""
 
     def net_in(format: str) -> converted.Net:
-        return converted.load(name, task, format, key, lambda: _net(name, task, change)[1], _core())
+        return converted.load(name, task, format, key, lambda: _net(name, task, change)[1], core())
 
     format = openvino_formats()[0] if precision == "auto" else precision
     deep_format = "float32" if precision == "auto" else format
-    return OpenVINOEngine(net_in, _core(), format=format, deep_format=deep_format, name=name)
+    return OpenVINOEngine(net_in, core(), format=format, deep_format=deep_format, name=name)
 
 
 def _net(name: str, task: str, change: Change | None) -> "tuple[weights.Header, nn.Module]":

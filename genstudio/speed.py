@@ -151,8 +151,8 @@ def _openvino_product(format: str) -> Callable[[], object]:
     x = ops.parameter([PRODUCT_SIDE, PRODUCT_SIDE], np.float32)
     values = np.random.default_rng(0).random((PRODUCT_SIDE, PRODUCT_SIDE), np.float32)
     model = openvino.Model([ops.matmul(x, ops.constant(values), False, False)], [x])
-    hint = {"float32": "f32", "bfloat16": "bf16"}[format]
-    request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint}).create_infer_request()
+    options = {"INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[format]}
+    request = engines.core().compile_model(model, "CPU", options).create_infer_request()
 
     def product() -> None:
         request.infer([values], share_inputs=True)  # which the graph's constant is as well
@@ -162,17 +162,18 @@ def _openvino_product(format: str) -> Callable[[], object]:
 
 def _prepared(task: str, name: str) -> tuple[float, list[str]]:
     """(operations for each pixel of the input, the engines that can run the net here)."""
-    return flops_per_px(task, name), list(dict.fromkeys([engines.load(name, task).kind, "torch"]))
+    flops = flops_per_px(weights.load_net(name, task)[1])
+    return flops, list(dict.fromkeys([engines.load(name, task).kind, "torch"]))
 
 
-def flops_per_px(task: str, name: str) -> float:
+def flops_per_px(net: "torch.nn.Module") -> float:
     """Operations for each pixel of the input, two for a multiplication with its addition."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     side = 64
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        weights.load_net(name, task)[1](torch.zeros(1, 3, side, side))
+        net(torch.zeros(1, 3, side, side))
     return float(counter.get_total_flops() / side**2)
 
 

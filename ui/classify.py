@@ -10,7 +10,7 @@ from genstudio.classify.options import ClassifierOptions, ClassifyOptions
 from genstudio.tasks import TASKS
 
 from . import examples, weights
-from .layout import run_and_stop, wire_stop
+from .layout import place_model, run_and_stop, wire_stop
 from .restore import wanted
 from .studio import Studio, loaded
 from .widgets import Knobs, described
@@ -29,11 +29,7 @@ def tab(studio: Studio) -> None:
         with gr.Column(scale=2, min_width=300):
             intake = studio.intakes["classify"].render()
             examples.draw(intake, "cat.jpg")
-            knobs.place("model")
-            model = knobs.components["model"]
-            of = weights.advice("classify", ClassifyOptions)
-            advice = gr.Markdown(of(model.value), elem_classes="note")
-            model.change(of, model, advice, api_visibility="private", show_progress="hidden")
+            place_model("classify", knobs)
             knobs.place("top")
             button, stop = run_and_stop("classify")
             knobs.place_rest()

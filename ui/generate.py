@@ -17,7 +17,7 @@ from genstudio.upscale.options import UpscaleOptions
 
 from . import weights
 from .jobs import Job
-from .layout import run_and_stop, wire_stop
+from .layout import place_model, run_and_stop, wire_stop
 from .sessions import zipped
 from .studio import Studio, loaded
 from .widgets import FILES_PX, Knobs, described
@@ -42,11 +42,7 @@ def tab(studio: Studio) -> None:
     )
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=2, min_width=300):
-            knobs.place("model")
-            model = knobs.components["model"]
-            of = weights.advice("generate", GenerateOptions)
-            advice = gr.Markdown(of(model.value), elem_classes="note")
-            model.change(of, model, advice, api_visibility="private", show_progress="hidden")
+            place_model("generate", knobs)
             knobs.place("seed", "count", "truncation", "class_name")
             knobs.components["count"].value = COUNT
             button, stop = run_and_stop("generate")

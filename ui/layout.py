@@ -47,11 +47,7 @@ class Parts:
         self.note = gr.Markdown(elem_classes="note")
 
     def model(self) -> None:
-        self.knobs.place("model")
-        model = self.knobs.components["model"]
-        of = weights.advice(self.task, self.knobs.model)
-        advice = gr.Markdown(of(model.value), elem_classes="note")
-        model.change(of, model, advice, api_visibility="private", show_progress="hidden")
+        place_model(self.task, self.knobs)
 
     def buttons(self) -> None:
         self.run, self.stop = run_and_stop(self.task)
@@ -130,6 +126,15 @@ class Parts:
     def _to_look_at(self, results: list[str] | None, request: gr.Request) -> Any:
         names = [(Path(path).name, k) for k, path in enumerate(results or [])][: len(self._views(request))]
         return gr.Dropdown(names, value=0 if names else None, visible=len(names) > 1)
+
+
+def place_model(task: str, knobs: Knobs) -> None:
+    """The choice of a model, and under it when to take which."""
+    knobs.place("model")
+    model = knobs.components["model"]
+    of = weights.advice(task, knobs.model)
+    advice = gr.Markdown(of(model.value), elem_classes="note")
+    model.change(of, model, advice, api_visibility="private", show_progress="hidden")
 
 
 def run_and_stop(task: str) -> tuple[gr.Button, gr.Button]:

@@ -72,7 +72,8 @@ def restored(
 
     def work(picture: images.Picture, tiles: batch.Progress) -> images.Picture:
         width, height = options.size(picture.width, picture.height)
-        studio.check_result(width, height, picture)
+        frames = len(picture.animation.durations_ms) if picture.animation else 1
+        studio.check_result(width, height, frames)
         try:
             result: images.Picture = restorer.restore(
                 picture, lambda w, h: restorer.plan(w, h, options), tiles, stop or job.stopped
@@ -152,11 +153,9 @@ def sizes(studio: Studio, knobs: Knobs, paths: list[str] | None, values: dict[st
         try:
             width, height = images.size(path, max_pixels=studio.max_pixels)
             end = options.size(width, height)
-            if end[0] * end[1] > studio.max_pixels:
-                raise UsageError(
-                    f"{path}: expected a result of at most {studio.max_pixels:,} pixels, found "
-                    f"{end[0]} x {end[1]}; ask for a smaller one"
-                )
+            studio.check_result(*end)
+        except UsageError as error:
+            lines.append(f"**{name}: {in_words(error)}**")
         except StudioError as error:
             lines.append(f"**{in_words(error)}**")
         else:

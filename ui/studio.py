@@ -72,9 +72,8 @@ class Studio:
         for path in paths:
             images.size(path, max_pixels=self.max_pixels)
 
-    def check_result(self, width: int, height: int, picture: Picture) -> None:
+    def check_result(self, width: int, height: int, frames: int = 1) -> None:
         """Refuse a result beyond the limit, before it is made. Raises UsageError."""
-        frames = len(picture.animation.durations_ms) if picture.animation else 1
         if width * height * frames > self.max_pixels:
             times = f"{frames} times " if frames > 1 else ""
             raise UsageError(

@@ -24,6 +24,7 @@ from genstudio.errors import UsageError
 
 SIZES = (32, 64, 128)
 SLOPE = 0.2  # of the leaky rectifiers
+TOLD = 16  # numbers that stand for a class
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width << k for k in reversed(range(config.doublings))]
-        told = config.latent if config.classes else 0
+        told = TOLD if config.classes else 0
         self.embed = nn.Embedding(len(config.classes), told) if told else None
         inputs = [config.latent + told, *widths[:-1]]
         self.convs = nn.ModuleList(

@@ -58,7 +58,7 @@ class GANRecipe(Recipe):
     loss: Loss = "relativistic"
     r1: float = 0.5
     r2: float = 0.5
-    penalty_every: int = 1
+    penalty_every: int = 4
     generator_lr: float = 8e-4
     discriminator_lr: float = 8e-4
     final_lr: float = 0.1

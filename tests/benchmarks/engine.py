@@ -28,7 +28,7 @@ from PIL import Image
 from spandrel.architectures.Compact import Compact as SRVGGNetCompact
 from upscale import PICTURE, peak_memory
 
-from genstudio import Upscale, engines, images, speed
+from genstudio import Upscale, engines, images, speed, weights
 
 MODEL = "compact-x4"
 PLAIN = """
@@ -112,7 +112,7 @@ def of_the_limit(rounds: int = 9) -> None:
     works = {
         f"{MODEL} at {speed.SIDE_PX} px on {net.kind}": (
             partial(net, picture, depth),
-            speed.flops_per_px("upscale", MODEL) * speed.SIDE_PX**2,
+            speed.flops_per_px(weights.load_net(MODEL, "upscale")[1]) * speed.SIDE_PX**2,
         ),
         "matrix product, openvino": (speed._openvino_product(precision), product),
         "matrix product, torch": (partial(torch.matmul, a, a), product),

@@ -10,11 +10,9 @@ Run it on an otherwise idle machine.
 
 import argparse
 import multiprocessing
-import statistics
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,10 +24,10 @@ import psutil
 import torch
 from PIL import Image
 from spandrel.architectures.ESRGAN import ESRGAN
-from torch.utils.flop_counter import FlopCounterMode
 
 from genstudio import Upscale, community, weights
 from genstudio import device as devices
+from genstudio.speed import flops_per_px, median_seconds
 
 PICTURE = Path(__file__).parent.parent / "data" / "chelsea.png"
 
@@ -91,28 +89,11 @@ def net_of(model: str) -> torch.nn.Module:
     return weights.load_net(model, "upscale")[1]
 
 
-def flops_per_px(net: torch.nn.Module, side: int = 64) -> float:
-    """Operations for each input pixel, counted on a small picture."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        net(torch.zeros(1, 3, side, side))
-    return counter.get_total_flops() / side**2
-
-
 def matrix_rate(precision: str, size: int = 2048) -> float:
     """The machine's GFLOP/s for a square matrix product."""
     device = devices.pick("auto")
     a = torch.rand(size, size, device=device).to(getattr(torch, precision))
     return 2 * size**3 / median_seconds(lambda: (a @ a)[0, 0].item(), 9) / 1e9
-
-
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ def variants(base: GANRecipe, plain: GANRecipe) -> dict[str, GANRecipe]:
         "default": base,
         "penalties x 10": replace(base, r1=10 * base.r1, r2=10 * base.r2),
         "penalties / 10": replace(base, r1=base.r1 / 10, r2=base.r2 / 10),
+        "penalties at every step": replace(base, penalty_every=1),
         "r1 alone": replace(base, r2=0.0),
         "rates / 2": replace(
             base, generator_lr=base.generator_lr / 2, discriminator_lr=base.discriminator_lr / 2

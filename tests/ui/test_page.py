@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -111,20 +110,3 @@ def test_errors_are_the_librarys_own(
     with pytest.raises(AppError, match=words) as error:
         client.predict([handle_file(path)], api_name="/upscale", **options)
     assert "/tmp" not in str(error.value)
-
-
-def test_without_weights_that_is_said(client: Any) -> None:
-    from genstudio import weights
-
-    if any(each.name == "generate/flowers-64" for each in weights.installed("generate")):
-        pytest.skip("there are weights")
-    with pytest.raises(AppError, match="no generate model called 'flowers-64'"):
-        client.predict(api_name="/generate")
-
-
-def test_nothing_but_the_sessions_own_files_can_be_read(page: Any, client: Any) -> None:
-    for path in ("/etc/passwd", str(Path(__file__)), "../../etc/passwd"):
-        with pytest.raises(urllib.error.HTTPError):
-            get(page, f"gradio_api/file={path}")
-        with pytest.raises(AppError):
-            client.predict([{"path": path, "meta": {"_type": "gradio.FileData"}}], api_name="/upscale")

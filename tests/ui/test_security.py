@@ -97,6 +97,15 @@ def test_nothing_of_this_program_or_of_training_is_served(page: Any, root: Path,
         assert refused(f"{page.local_url}gradio_api/file={place}") == 403
 
 
+@pytest.mark.parametrize("path", ["photos/photo-0.png", "photos/../photos/photo-0.png", "photos"])
+def test_only_what_was_sent_is_opened(path: str, page: Any, root: Path) -> None:
+    sent = json.dumps({"pictures": [{"path": str(root / path), "meta": {"_type": "gradio.FileData"}}]})
+    event = json.loads(request(f"{page.local_url}gradio_api/call/v2/upscale", sent.encode(), **JSON).read())
+    answer = request(f"{page.local_url}gradio_api/call/upscale/{event['event_id']}").read().decode()
+    assert "event: error" in answer
+    assert "not uploaded by a user" in answer
+
+
 def test_another_sessions_files_are_not_to_be_found(page: Any, client: Any, tmp_path: Path) -> None:
     client.predict([handle_file(picture(tmp_path, "own.png"))], api_name="/upscale")
     home = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
