@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from genstudio import errors
 from genstudio.errors import StudioError, UsageError
@@ -53,8 +53,7 @@ def run(app: App, arguments: Sequence[str]) -> int:
                 app([STDIO if argument == "-" else argument for argument in arguments])
                 sys.stdout.flush()
         except CycloptsError as error:
-            error.verbose = False
-            return _complain(str(error).replace(STDIO, "-"), UsageError.exit_code)
+            return _complain(_in_words(error).replace(STDIO, "-"), UsageError.exit_code)
         except StudioError as error:
             if str(error) in said:  # a warning has turned out to be the reason
                 return error.exit_code
@@ -75,6 +74,14 @@ def run(app: App, arguments: Sequence[str]) -> int:
             what = f"{type(error).__name__}: {error}"
             return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
     return 0
+
+
+def _in_words(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        command, found = " ".join(error.command_chain or ()), " ".join(error.unused_tokens or ())
+        return f"expected no more words, found {found}; see genstudio {command} --help"
+    error.verbose = False
+    return str(error)
 
 
 def _drop_output() -> None:

@@ -134,6 +134,7 @@ def test_the_module_runs_as_the_command_does() -> None:
     [
         ("upscael", 2, 'Did you mean "upscale"?'),
         ("upscale a.png o.png --scael 2", 2, "Did you mean --scale?"),
+        ("train upscale/x --data d --set a=1 b=2", 2, "expected no more words, found b=2; see"),
         ("upscale a.png o.png --scale 99", 2, "--scale: expected a number from 1 to 16, found '99'"),
         ("upscale a.png o.png --scale nan", 2, "--scale: expected a number from 1 to 16"),
         ("upscale a.png o.png --scale", 2, "requires an argument"),
