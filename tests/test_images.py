@@ -222,6 +222,15 @@ def test_wide_pixels_are_refused(mode: str) -> None:
     one_line(error)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    array = noise(5, 6, 3)
+    threading.Thread(target=pipe.write_bytes, args=[encoded(pil(array), "PNG")]).start()
+    assert np.array_equal(pixels(pipe), array)
+
+
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_cmyk_is_converted_with_a_note(format: str) -> None:
     image = pil(smooth()).convert("CMYK")  # Pillow writes JPEG inverted as Adobe does

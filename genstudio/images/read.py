@@ -218,6 +218,10 @@ def _opener(source: Path | str | bytes | BinaryIO) -> tuple[str, Callable[[], Bi
             data = source.read()
         return str(name) if isinstance(name, str) else "input", lambda: io.BytesIO(data)
     path = Path(source)
+    with _named(str(path)):
+        if path.is_fifo():  # there is no way back in a pipe
+            content = path.read_bytes()
+            return str(path), lambda: io.BytesIO(content)
 
     def open_path() -> BinaryIO:
         if path.is_dir():  # Windows would say "permission denied"
