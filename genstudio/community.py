@@ -93,13 +93,14 @@ def adopt(path: Path, folder: Path, name: str, license: str = "") -> Path:
 
     Raises:
         WeightsError: as `load` does.
-        UsageError: the task has weights of this name.
+        UsageError: the task has weights of this name, or a family, or means something else by it.
     """
     content = _read(path)
     model = _described(path, content)
     task = "upscale" if model.scale > 1 else "denoise"
     target = folder / task / f"{name}{weightsfile.SUFFIX}"
-    if any(each.name == f"{task}/{name}" for each in weights.installed(task)) or target.exists():
+    names = {each.name.removeprefix(f"{task}/") for each in weights.installed(task)}
+    if name in {"auto", *names, *map(weights.family, names)} or target.exists():
         raise UsageError(f"expected a new name, found {name}, which {task} has already; choose another")
     architecture = model.architecture.name
     header = weights.Header(

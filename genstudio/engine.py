@@ -6,6 +6,7 @@ device, `openvinoengine` those of our nets that are converted on a processor, wi
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -92,12 +93,30 @@ class Around:
         view._engine = self._engine.given(**told)
         return view
 
+    def asking(self, go_on: Callable[[], None]) -> Self:
+        """This engine, which calls `go_on` between the parts of its work; that raises where it is to stop."""
+        view = copy.copy(self)
+        view._engine = asking(self._engine, go_on)
+        return view
+
+
+def asking(engine: Engine, go_on: Callable[[], None]) -> Engine:
+    """See `Around.asking`; a net by itself has no parts."""
+    return engine.asking(go_on) if isinstance(engine, Around) else engine
+
 
 class SelfEnsemble(Around):
     """The mean over the 8 flips and quarter turns of a tile, in float32 (Timofte et al. 2016, sec. 3.4).
 
     8 times the work for a little quality.
     """
+
+    _go_on: Callable[[], None] = staticmethod(lambda: None)
+
+    def asking(self, go_on: Callable[[], None]) -> Self:
+        view = super().asking(go_on)
+        view._go_on = go_on
+        return view
 
     @property
     def bytes_per_px(self) -> float:
@@ -111,6 +130,7 @@ class SelfEnsemble(Around):
         total: np.ndarray | None = None
         for turns in range(4):
             for flip in (False, True):
+                self._go_on()
                 turned = np.rot90(tiles[:, :, ::-1] if flip else tiles, turns, axes=(1, 2))
                 y = self._engine(turned, np.dtype(np.float32))
                 y = np.rot90(y, -turns, axes=(1, 2))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from genstudio.device import free_bytes
+from genstudio.engine import asking
 from genstudio.errors import DeviceError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(
         dtype: the result's; the picture's own by default.
         into: where to put the result, (H * scale, W * scale, C); made if not given.
         progress: called with (tiles done, tiles in all) after each tile.
-        stop: asked before each tile; True ends the run.
+        stop: asked before each tile, and within one between the turns of a self-ensemble; True ends the run.
 
     Raises:
         UsageError: a tile below MIN_TILE_PX.
@@ -90,7 +91,13 @@ def bands(
     height, width, channels = picture.shape
     s = engine.scale
     tile_px = tile_size(engine, height, width, tile)
-    top = done = 0  # input rows and tiles finished
+    top = done = total = 0  # input rows and tiles finished, and tiles in all
+
+    def go_on() -> None:
+        if stop is not None and stop():
+            raise Stopped(f"stopped after {done} of {total} tiles")
+
+    engine = asking(engine, go_on)
     while top < height:
         rows = spans(height, tile_px, engine.overlap_px, engine.multiple)
         columns = spans(width, tile_px, engine.overlap_px, engine.multiple)
@@ -105,16 +112,15 @@ def bands(
                 else:
                     band = into[row.start * s : row.end * s]
                 for i in range(0, len(columns), together):
-                    if stop is not None and stop():
-                        raise Stopped(f"stopped after {done + i} of {total} tiles")
+                    go_on()
                     group = columns[i : i + together]
                     windows = [picture[row.low : row.high, column.low : column.high] for column in group]
                     batch = np.stack(windows) if len(windows) > 1 else windows[0][None]
                     for column, y in zip(group, engine(batch, band.dtype), strict=True):
                         band[:, column.start * s : column.end * s] = y[row.kept(s), column.kept(s)]
+                    done += len(group)
                     if progress is not None:
-                        progress(done + i + len(group), total)
-                done += len(columns)
+                        progress(done, total)
                 top = row.end
                 yield band
         except MemoryError as error:

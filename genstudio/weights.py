@@ -40,6 +40,7 @@ __all__ = [
     "IndexEntry",
     "Installed",
     "Metric",
+    "family",
     "find",
     "imported",
     "installed",
@@ -164,6 +165,12 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     if entry and entry.url:
         return download(key, entry), entry.sha256
     raise _unknown(bare, task)
+
+
+def family(name: str) -> str:
+    """What weights of several scales are called together: "compact-x4" -> "compact"; else ""."""
+    stem, _, scale = name.rpartition("-x")
+    return stem if scale.isdecimal() else ""
 
 
 def imported(name: str, task: str) -> Path | None:

@@ -1,5 +1,6 @@
 """Tiled equals whole, memory stays bounded, and what happens when there is none."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -240,6 +241,12 @@ def test_progress_counts_every_tile_once() -> None:
     tiling.run(Double(), picture(100, 200), tile=64, progress=lambda *now: seen.append(now))
     assert seen == [(i, 6) for i in range(1, 7)]
     assert tiling.count(Double(), 100, 200, 64) == 6
+
+
+def test_stop_within_a_tile_of_a_self_ensemble() -> None:
+    asked = itertools.count()
+    with pytest.raises(Stopped, match="after 0 of 1 tiles"):
+        tiling.run(SelfEnsemble(engine()), picture(20, 20), stop=lambda: next(asked) == 4)
 
 
 def test_stop_between_tiles() -> None:

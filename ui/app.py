@@ -25,6 +25,10 @@ CSS = """
 .gradio-container .main, .gradio-container .wrap, .gradio-container .contain { min-width: 0; }
 .note, .note p { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
 .report { overflow-wrap: anywhere; }
+/* Where progress is shown, or that there is no result, what was said before is not. */
+.report > .translucent ~ * { visibility: hidden; }
+.report .error { font-size: 0 !important; }
+.report .error::before { content: "Not done"; font-size: var(--text-sm); }
 .send, .examples { align-items: center; gap: 6px !important; flex-wrap: wrap; }
 .send > *, .examples > * { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important; }
 .examples img { width: 44px; height: 44px; object-fit: cover; border-radius: 4px; }
@@ -33,7 +37,12 @@ CSS = """
 }
 [id^=results-] [aria-label="Remove this file"] { display: none; }
 [id^=results-] .empty { min-height: 110px !important; height: 110px; }
-#styles .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: 10px; border-radius: 0; }
+#styles .thumbnail-item { display: block; height: 96px; aspect-ratio: auto; } /* three rows are seen whole */
+#styles .caption-label, #made .caption-label {
+  left: 0; right: 0; bottom: 0; max-width: 100%; padding: 2px 3px; border-radius: 0;
+  font-size: 10px; line-height: 1.3; white-space: normal; overflow-wrap: anywhere;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+}
 .plot { padding-bottom: 42px !important; } /* its legend is cut off otherwise */
 #card table, #numbers table { display: block; overflow-x: auto; border: 0; }
 #card thead:has(th:empty) { display: none; }
@@ -113,9 +122,17 @@ def build(max_pixels: int, *, trainer: Trainer | None = None, models: bool = Fal
                 show_progress="hidden",
             )
 
+        def uploaded(sent: Any, request: gr.Request) -> None:
+            studio.sessions.uploaded(session_of(request), sent if isinstance(sent, list) else [sent])
+
+        for block in list(page.blocks.values()):
+            if isinstance(block, gr.File):
+                block.upload(uploaded, block, api_visibility="private", show_progress="hidden")
+
         def leave(request: gr.Request) -> None:
             session = session_of(request)
-            studio.jobs.stop(session)
+            if studio.jobs.stop(session):
+                studio.sessions.leave(session)
             studio.sessions.close(session)
 
         page.unload(leave)

@@ -69,5 +69,4 @@ def tab(studio: Studio) -> None:
         api_name="classify",
         show_progress_on=[label],
         concurrency_limit=None,
-        scroll_to_output=True,
     )

@@ -8,7 +8,8 @@ import gradio as gr
 import numpy as np
 
 from genstudio import images
-from genstudio.errors import UsageError
+from genstudio.errors import Stopped, UsageError
+from genstudio.tiling import Stop
 
 from . import examples
 from .layout import run_and_stop, wire_stop
@@ -58,7 +59,8 @@ def tab(studio: Studio) -> None:
             paths = [Path(path) for path in wanted([each for each in (picture, other) if each])]
             if len(paths) < 2:
                 raise UsageError("expected two pictures, found one; drop another")
-            measured = apart(*(studio.read(path) for path in paths))
+            one, two = (studio.read(path) for path in paths)
+            measured = apart(one, two, job.stopped)
             folder = studio.sessions.folder(job.session)
             views = tuple(viewable(studio, path, folder) for path in paths)
             return views, _table(measured), {each.name: each.value for each in measured}
@@ -70,7 +72,6 @@ def tab(studio: Studio) -> None:
         api_name="compare",
         show_progress_on=[numbers],
         concurrency_limit=None,
-        scroll_to_output=True,
     )
 
 
@@ -88,8 +89,11 @@ def _table(measured: list[Measure]) -> str:
     return "\n".join(["| measure | value | |", "|---|---|---|", *rows])
 
 
-def apart(a: images.Picture, b: images.Picture) -> list[Measure]:
-    """How far two pictures' colours are apart. Raises UsageError for pictures of two sizes."""
+def apart(a: images.Picture, b: images.Picture, stop: Stop) -> list[Measure]:
+    """How far two pictures' colours are apart; `stop` is asked between measures.
+
+    Raises UsageError for pictures of two sizes, Stopped where `stop` said so.
+    """
     import torch
 
     from genstudio import metrics
@@ -110,13 +114,20 @@ def apart(a: images.Picture, b: images.Picture) -> list[Measure]:
     if min(a.width, a.height) < LEAST_PX:
         remark = f"needs pictures of at least {LEAST_PX} pixels a side"
         return [*found, Measure("SSIM", None, "", remark), Measure("LPIPS", None, "", remark)]
+    _unless(stop)
     ssim = float(metrics.ssim(x_luma, y_luma))
     found.append(Measure("SSIM", ssim, f"{ssim:.4f}", "structure of the brightness; 1 for equal pictures"))
     if not at_hand("alexnet"):
-        remark = "needs AlexNet's features, which are not on this machine"
+        remark = "needs AlexNet's features; `genstudio evaluate upscale --metrics lpips` fetches them"
         return [*found, Measure("LPIPS", None, "", remark)]
+    _unless(stop)
     lpips = float(LPIPS()(x, y))
     return [*found, Measure("LPIPS", lpips, f"{lpips:.4f}", "as people see it; 0 for equal pictures")]
+
+
+def _unless(stop: Stop) -> None:
+    if stop():
+        raise Stopped("stopped; nothing is measured")
 
 
 def _decibel(name: str, value: float, remark: str) -> Measure:

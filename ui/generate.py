@@ -89,6 +89,10 @@ def tab(studio: Studio) -> None:
 
     def generate(request: gr.Request, progress: Any = gr.Progress(), **values: Any) -> Any:
         with studio.turn(request, "generate", progress, values.get("like")) as job:
+            if str(values["count"]) == str(COUNT) and any(
+                values[kind] for kind in ("grid", "interpolate", "like")
+            ):
+                values["count"] = None  # the page's own, which is for pictures one by one
             return _generated(studio, job, knobs.read(values))
 
     def variations(
@@ -143,7 +147,6 @@ def tab(studio: Studio) -> None:
             api_name=name,
             show_progress_on=[report],
             concurrency_limit=None,
-            scroll_to_output=True,
         )
 
 

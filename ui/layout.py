@@ -1,6 +1,6 @@
 """The layout of tasks that answer a picture with a picture, and what it has in common with the other tabs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,13 @@ from .restore import restored, sizes, wanted
 from .sessions import View
 from .studio import Studio, session_of, title
 from .widgets import FILES_PX, Knobs, described
+
+# On a small screen what comes of a button is far below it; Gradio's own scroll_to_output does nothing.
+SHOW = """() => {
+  const results = document.getElementById("%s").closest(".columns").lastElementChild
+  const top = results.getBoundingClientRect().top
+  if (top < 0 || top > innerHeight / 2) results.scrollIntoView({behavior: "smooth"})
+}"""
 
 # On the page a result's folder is always new.
 OF_FOLDERS = {"recursive", "overwrite", "skip_existing"}
@@ -59,6 +66,10 @@ class Parts:
             self.files.place(*self.files.fields)
 
     def outputs(self, alt: str) -> None:
+        # Above the slider, for it says how far the work is.
+        self.report = gr.Markdown(
+            label="Report", min_height=64, elem_classes="report", elem_id=f"report-{self.task}"
+        )
         self.slider = gr.ImageSlider(
             label=alt,
             type="filepath",
@@ -66,9 +77,6 @@ class Parts:
             interactive=False,
             max_height=720,
             elem_id=f"slider-{self.task}",
-        )
-        self.report = gr.Markdown(
-            label="Report", min_height=64, elem_classes="report", elem_id=f"report-{self.task}"
         )
         self.results = gr.File(
             label="Results: click a size to download, a name to look at it",
@@ -81,15 +89,14 @@ class Parts:
         self.looked = gr.Dropdown(
             [], label="Look at", interactive=True, visible=False, elem_id=f"look-{self.task}"
         )
-        self.studio.send_row(self.task, self.results)
+        self.studio.send_row(self.task, self.results, self.looked)
 
     def wire(self) -> None:
         """Everything but the run itself."""
         components = list(self.knobs.components.values())
         names = list(self.knobs.components)
 
-        def note(paths: list[str] | None, request: gr.Request, *values: Any) -> str:
-            self.studio.sessions.uploaded(session_of(request), paths or [])
+        def note(paths: list[str] | None, *values: Any) -> str:
             return sizes(self.studio, self.knobs, paths, dict(zip(names, values, strict=True)))
 
         gr.on(
@@ -102,7 +109,7 @@ class Parts:
             trigger_mode="always_last",
         )
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        self.results.select(self._clicked, None, self.slider, **private)
+        self.results.select(self._clicked, None, [self.slider, self.looked], **private)
         self.results.change(self._to_look_at, self.results, self.looked, **private)
         self.looked.input(self._look, self.looked, self.slider, **private)
         wire_stop(self.studio, self.task, self.stop)
@@ -117,7 +124,8 @@ class Parts:
         return self.studio.sessions.views.get((session_of(request), self.task), [])
 
     def _clicked(self, request: gr.Request, event: gr.SelectData) -> Any:
-        return self._look(event.index, request)
+        views = self._views(request)
+        return (views[event.index], event.index) if event.index < len(views) else (gr.skip(), gr.skip())
 
     def _look(self, index: int, request: gr.Request) -> Any:
         views = self._views(request)
@@ -140,6 +148,7 @@ def place_model(task: str, knobs: Knobs) -> None:
 def run_and_stop(task: str) -> tuple[gr.Button, gr.Button]:
     with gr.Row():
         run = gr.Button(title(task), variant="primary", scale=3, min_width=120, elem_id=f"run-{task}")
+        run.click(None, js=SHOW % f"run-{task}", api_visibility="private")
         return run, gr.Button("Stop", scale=1, min_width=80, elem_id=f"stop-{task}")
 
 
@@ -150,7 +159,14 @@ def wire_stop(studio: Studio, task: str, button: gr.Button) -> None:
 
     stop.__name__ = f"stop_{task}"
     stop.__doc__ = f"Stop what this session has {task} at work or in line, between two tiles or steps."
-    button.click(stop, api_name=f"stop_{task}", queue=False, show_progress="hidden")
+    on_stop(button, stop)
+
+
+def on_stop(button: gr.Button, stop: Callable[..., None]) -> None:
+    """The page's words reach only who is in Gradio's queue, which holds nobody up; with a password language
+    models reach only what is not in it."""
+    gr.api(stop, api_name=stop.__name__, queue=False)
+    button.click(stop, api_visibility="private", show_progress="hidden")
 
 
 def draw(
@@ -191,5 +207,4 @@ def draw(
         api_name=task,
         show_progress_on=[parts.report],
         concurrency_limit=None,
-        scroll_to_output=True,
     )

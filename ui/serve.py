@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -38,11 +39,14 @@ def serve(options: PageOptions) -> None:
 def start(options: PageOptions, folder: str) -> Any:
     """Start to serve the page in the background, a gradio.Blocks; all its files lie in `folder`.
 
-    Raises UsageError for a port in use, a password that cannot be meant, and no folder to train in.
+    Raises UsageError for an address that is another's, a port in use, a password that cannot be meant, and no
+    folder to train in.
     """
     user, _, password = (options.auth or "").partition(":")
     if options.auth is not None and not (user and password):
         raise UsageError(f"--auth: expected USER:PASSWORD, found {options.auth!r}")
+    if not _is_ours(options.host):
+        raise UsageError(f"--host: expected an address of this machine, found {options.host}; choose another")
     # Read when gradio is imported, and when its components are made.
     os.environ |= {
         "GRADIO_TEMP_DIR": folder,
@@ -88,6 +92,14 @@ def start(options: PageOptions, folder: str) -> Any:
     if options.mcp:
         _take_lists_of_files(page.mcp_server_obj)
     return page
+
+
+def _is_ours(host: str) -> bool:
+    with contextlib.suppress(OSError):
+        family, *_ = socket.getaddrinfo(host, None)[0]
+        socket.create_server((host, 0), family=family).close()
+        return True
+    return False
 
 
 def _trainer(options: PageOptions) -> "Trainer | None":

@@ -4,6 +4,7 @@ Gradio serves what lies in its upload folder to whoever knows the path, so resul
 names there, and all that a session had is removed when its page is closed.
 """
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -29,6 +30,7 @@ class Sessions:
         self._folders: dict[str, Path] = {}
         self._uploads: dict[str, dict[Path, int]] = {}  # and when each file last came
         self._changing = threading.Lock()
+        self._left: set[str] = set()
 
     def folder(self, session: str, name: str | None = None) -> Path:
         """A new empty folder, for one job's results; or the one of this name, made where it is missing."""
@@ -47,6 +49,15 @@ class Sessions:
             known = self._uploads.setdefault(session, {})
             known |= {path: _changed(path) for path in map(Path, paths)}
 
+    def leave(self, session: str) -> None:
+        """Its page was closed while a job of it is at work, which may still have something to write."""
+        self._left.add(session)
+
+    def job_ended(self, session: str) -> None:
+        if session in self._left:
+            self._left.discard(session)
+            self.close(session)
+
     def close(self, session: str) -> None:
         """Remove a session's results, and its uploads unless another session sent the same: Gradio names
         uploads by what is in them, and one that came again since is another session's.
@@ -60,6 +71,8 @@ class Sessions:
             for path, changed in uploads.items():
                 if path not in others and root in path.resolve().parents and _changed(path) == changed:
                     path.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # Gradio's folder for it, unless there is more in it
+                        path.parent.rmdir()
         if home is not None:
             shutil.rmtree(home, ignore_errors=True)
 

@@ -60,8 +60,15 @@ class Studio:
         session = session_of(request)
         flat = [path for each in uploads if each for path in (each if isinstance(each, list) else [each])]
         self.sessions.uploaded(session, flat)
-        with plainly(), self.jobs.turn(session, task, lambda share, words: progress(share, words)) as job:
-            yield job
+
+        def say(share: float | None, words: str) -> None:
+            progress(share or 0, words)  # of None, Gradio's page would draw no words either
+
+        try:
+            with plainly(), self.jobs.turn(session, task, say) as job:
+                yield job
+        finally:
+            self.sessions.job_ended(session)
 
     def read(self, source: Path | bytes) -> Picture:
         """A picture within the limits. Raises InputError."""
@@ -81,8 +88,12 @@ class Studio:
                 "ask for a smaller one"
             )
 
-    def send_row(self, task: str, results: Any) -> None:
-        """Buttons that hand this tab's results to another one."""
+    def send_row(self, task: str, results: Any, looked: gr.Dropdown | None = None) -> None:
+        """Buttons that hand this tab's results to another one.
+
+        Args:
+            looked: the place of the one that is looked at; it goes where only one can.
+        """
         with gr.Row(elem_classes="send"):
             gr.Markdown("Send to", elem_classes="send-label")
             for target, intake in self.intakes.items():
@@ -90,20 +101,20 @@ class Studio:
                     button = gr.Button(target.capitalize(), size="sm", min_width=90)
                     button.click(
                         functools.partial(_sent, target, intake.file_count == "multiple"),
-                        results,
+                        [results, looked] if looked else results,
                         [intake, self.tabs],
                         api_visibility="private",
                         show_progress="hidden",
                     )
 
 
-def _sent(target: str, several: bool, results: Any) -> tuple[Any, Any]:
+def _sent(target: str, several: bool, results: Any, looked: int | None = None) -> tuple[Any, Any]:
     paths = results if isinstance(results, list) else [results] if results else []
     pictures = [path for path in paths if not path.endswith(".zip")]
     if not pictures:
         gr.Warning("There is no result to send yet.")
         return gr.skip(), gr.skip()
-    return pictures if several else pictures[0], gr.Tabs(selected=target)
+    return pictures if several else pictures[looked or 0], gr.Tabs(selected=target)
 
 
 def session_of(request: gr.Request | None) -> str:
@@ -120,14 +131,13 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except Stopped as error:
-        raise gr.Error(in_words(error), title="Stopped", duration=5, print_exception=False) from None
+        gr.Info(in_words(error), duration=5)  # for people it is no error, for programs it is
+        raise gr.Error(in_words(error), visible=False, print_exception=False) from None
     except StudioError as error:
-        raise gr.Error(
-            in_words(error), title="That did not work", duration=None, print_exception=False
-        ) from None
+        raise gr.Error(in_words(error), print_exception=False) from None
     except MemoryError:
         words = "expected memory for the picture and its result, found too little; ask for a smaller result"
-        raise gr.Error(words, title="That did not work", duration=None, print_exception=False) from None
+        raise gr.Error(words, print_exception=False) from None
     except gr.Error:
         raise
     except Exception as error:
@@ -135,7 +145,7 @@ def plainly() -> Iterator[None]:
             "a bug: %s: %s", type(error).__name__, error, exc_info=bool(os.environ.get("GENSTUDIO_DEBUG"))
         )
         words = f"{type(error).__name__}; this is a bug, and the one who runs this page can see more of it"
-        raise gr.Error(words, title="That did not work", duration=None, print_exception=False) from None
+        raise gr.Error(words, print_exception=False) from None
 
 
 def in_words(error: Exception) -> str:

@@ -6,13 +6,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import gradio as gr
 from PIL import Image
 
 from genstudio import images
-from genstudio.errors import UsageError
+from genstudio.errors import Stopped, UsageError
 from genstudio.stylize import styles
 from genstudio.stylize.options import StylizeOptions
 from genstudio.tasks import TASKS
@@ -98,7 +99,6 @@ def tab(studio: Studio) -> None:
         api_name="stylize",
         show_progress_on=[parts.report],
         concurrency_limit=None,
-        scroll_to_output=True,
     )
 
 
@@ -139,7 +139,7 @@ def _said(name: str, card: styles.Card) -> str:
 
 
 class _Painting:
-    """Styles put on, and with method optimize the picture shown on its way and kept when stopped."""
+    """A stylizer whose pictures are, with method optimize, shown on their way and kept when stopped."""
 
     def __init__(
         self, studio: Studio, job: Job, worn: list[str], options: StylizeOptions, show: Callable[[Any], None]
@@ -149,10 +149,17 @@ class _Painting:
         self._begun = False
         self._shown = 0.0
 
-    def load(self, task: str, options: StylizeOptions) -> Any:
+    def load(self, task: str, options: StylizeOptions) -> Self:
         # One that was interrupted paints no more, so those that can be are not kept.
         stylizer = loaded(task, options) if options.method == "fast" else loaded.__wrapped__(task, options)
-        return stylizer.wearing(self._worn, options, on_event=self._on_event)
+        self._stylizer = stylizer.wearing(self._worn, options, on_event=self._on_event)
+        self.plan, self.facts = self._stylizer.plan, self._stylizer.facts
+        return self
+
+    def restore(self, picture: images.Picture, *how: Any) -> images.Picture:
+        self._given, self._before, self._kept = picture, "", ""
+        done: images.Picture = self._stylizer.restore(picture, *how)
+        return replace(done, notes=(*done.notes, self._kept)) if self._kept else done
 
     def stop(self) -> bool:
         return self._job.stopped() and not self._begun
@@ -160,15 +167,22 @@ class _Painting:
     def _on_event(self, event: Any) -> None:
         self._begun = True
         if self._job.stopped():
-            # As Ctrl-C in the shell: the picture is kept as it is.
-            raise KeyboardInterrupt(f"stopped after {event.step} of {event.steps} steps; the picture is kept")
+            so_far = f"stopped after {event.step} of {event.steps} steps"
+            if self._given.animation:
+                raise Stopped(so_far)
+            # As Ctrl-C in the shell.
+            self._kept = f"{so_far}; the picture is kept"
+            raise KeyboardInterrupt(self._kept)
         if time.monotonic() - self._shown >= LOOK_EVERY_S:
             self._shown = time.monotonic()
-            view = self._folder / f"{event.step:05d}.png"
-            images.write(images.from_pil(Image.fromarray(event.picture())), view)
-            losses = ", ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
-            report = f"Step {event.step} of {event.steps}, {event.width} × {event.height} pixels: {losses}"
-            self._show((gr.skip(), report, (str(view), str(view))))
+            self._before = self._before or self._viewed(images.to_pil(self._given))
+            view = self._viewed(Image.fromarray(event.picture()))
+            self._show((None, gr.skip(), (self._before, view)))  # how far it is, progress says
+
+    def _viewed(self, image: Image.Image) -> str:
+        view = self._folder / f"{len(list(self._folder.iterdir())):05d}.png"
+        images.write(images.from_pil(image), view)
+        return str(view)
 
 
 def _shown(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from genstudio.errors import UsageError
 from genstudio.training.options import TrainOptions
 
+from .layout import SHOW, on_stop
 from .recipes import exported, recipes, words
 from .runs import Record, Trainer, read
 from .studio import Studio, plainly, session_of
@@ -92,6 +94,8 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
     ) -> tuple[Any, ...]:
         with plainly():
             run = run or recipe.partition("/")[2]
+            if not values.get("data"):
+                raise UsageError("expected a folder of pictures, found none; choose one")
             given = knobs.read({**values, "set": (values.get("set") or "").splitlines()})
             trainer.start(run, words(root, recipe, run, given, resume=resume), given.steps)
             return gr.Dropdown(value=run), *look(run, request, _record(trainer, run))
@@ -159,6 +163,7 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
         (start, train, "train", "Train a model by its recipe, on the server."),
         (resume, go_on, "resume", "Go on with a run, exactly where it was stopped."),
     ):
+        button.click(None, js=SHOW % "run-train", api_visibility="private")
         button.click(
             described(work, called, summary, [knobs], **help_of),
             [recipe, run],
@@ -167,9 +172,8 @@ def tab(studio: Studio, trainer: Trainer, its_tab: gr.Tab) -> None:
             api_name=called,
             show_progress_on=[report],
             concurrency_limit=None,
-            scroll_to_output=True,
         )
-    stop.click(stop_train, api_name="stop_train", queue=False, show_progress="hidden")
+    on_stop(stop, stop_train)
     studio.model_events.append(
         write.click(
             export,

@@ -1,6 +1,5 @@
 """Which models there are to choose from, and what is said of them."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,7 @@ def chooser(
 
     def choices() -> list[str]:
         names = [each.name.partition("/")[2] for each in weights.installed(task) if wanted(each.header)]
-        families = sorted({re.sub(r"-x\d+$", "", name) for name in names} - set(names))
+        families = sorted({weights.family(name) for name in names} - {"", *names})
         return list(dict.fromkeys([default, *families, *names]))
 
     chosen = gr.Dropdown(choices(), value=default, label="Model", interactive=True, render=False)
@@ -51,7 +50,7 @@ def advice(task: str, model: type[Options]) -> Callable[[str], str]:
         found = [
             each
             for each in weights.installed(task)
-            if name in (bare := each.name.partition("/")[2], re.sub(r"-x\d+$", "", bare))
+            if name in (bare := each.name.partition("/")[2], weights.family(bare))
         ]
         if not found:
             if name == "auto":

@@ -18,11 +18,13 @@ FILES_PX = 150  # less, and Gradio's label lies on its text
 _FEW = 3  # choices that are shown side by side
 
 
+# Gradio's own leaves an empty file behind each time that a file is asked for.
+gr.File._process_single_file = lambda self, file: file.path
+
+
 def pictures(label: str, *, several: bool = True, **more: Any) -> gr.File:
     """A place to drop pictures, or one."""
     place = gr.File(label=label, file_count="multiple" if several else "single", height=FILES_PX, **more)
-    # Gradio's own leaves an empty file behind each time.
-    place._process_single_file = lambda file: file.path
     if several:
         # Its own schema refers to definitions that are not where MCP looks for them.
         schema = place.data_model.model_json_schema()

@@ -89,4 +89,4 @@ def restoring(options: EvaluateRecognitionOptions, side_px: int) -> Change:
 def _known(task: str) -> set[str]:
     """Bare names of a task's weights, and of families of scales."""
     names = {each.name.removeprefix(f"{task}/") for each in weights.installed(task)}
-    return names | {name.rpartition("-x")[0] for name in names}
+    return names | {weights.family(name) for name in names}

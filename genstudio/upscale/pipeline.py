@@ -72,8 +72,8 @@ class Upscale(Restorer):
             WeightsError: a file that is missing, damaged or refused.
             DeviceError: a device this machine lacks.
         """
-        family = [_bare(w.name) for w in weights.installed("upscale") if _family(w.name) == str(model)]
-        names = family or [str(model)]
+        installed = [_bare(each.name) for each in weights.installed("upscale")]
+        names = [name for name in installed if weights.family(name) == str(model)] or [str(model)]
         if denoise_strength is not None and engines.is_community(names[0], "upscale"):
             raise OptionError(
                 "denoise_strength", f"expected a photo model of ours, found {model}; leave it out"
@@ -170,12 +170,6 @@ def chain(scales: Mapping[str, int], ratio: float) -> tuple[str, ...]:
 
 def _bare(name: str) -> str:
     return name.removeprefix("upscale/")
-
-
-def _family(name: str) -> str:
-    """ "upscale/compact-x4" -> "compact"."""
-    stem, _, scale = _bare(name).rpartition("-x")
-    return stem if scale.isdecimal() else ""
 
 
 @dataclass(frozen=True)

@@ -71,18 +71,21 @@ def test_optimize_is_seen_to_grow_and_keeps_what_it_has_when_stopped(visit: Any)
     seen.get_by_role("button", name="Of method optimize").click()
     seen.get_by_label("Steps").fill("5000")
     seen.locator("#run-stylize").click()
-    seen.locator("#report-stylize", has_text=re.compile("Step [0-9]+ of 5000")).wait_for()
+    seen.locator("#report-stylize", has_text=re.compile("step [0-9]+ of 5000")).wait_for()
+    views = seen.locator("#slider-stylize img")
+    views.nth(1).wait_for(state="attached")
+    assert views.nth(0).get_attribute("src") != views.nth(1).get_attribute("src")
     seen.locator("#stop-stylize").click()
     began = time.monotonic()
-    seen.locator("#report-stylize", has_text="96 × 80 pixels in").wait_for()
+    seen.get_by_text(re.compile("a.png.* stopped after [0-9]+ of 5000 steps; the picture is kept")).wait_for()
     assert time.monotonic() - began < 5
     name, picture = downloaded(seen, "stylize")
     assert (name, picture.size) == ("a.png", (96, 80))
     assert "b.png" not in seen.locator("#report-stylize").inner_text()  # which was not begun
 
 
-def test_stop(visit: Any) -> None:
-    seen = visit("Upscale")
+def take_long(seen: Any) -> None:
+    """Upscale's tab, at work for a minute."""
     drop(seen, "pictures-upscale", png("a.png", (480, 480)))
     seen.get_by_text("480 × 480 → 1920 × 1920 pixels").wait_for()
     seen.get_by_role("button", name="Engine").first.click()
@@ -93,10 +96,50 @@ def test_stop(visit: Any) -> None:
     seen.get_by_label("Self ensemble").first.check()
     seen.locator("#run-upscale").click()
     seen.get_by_text(re.compile(r"tile \d+ of \d+, \d+ (s|min) left")).first.wait_for()
+
+
+def test_who_waits_sees_the_line_and_stop_never_waits(visit: Any, client: Any) -> None:
+    first, second = visit("Upscale"), visit("Upscale")
+    take_long(first)
+    programs = [client.submit(model="made", count=1, api_name="/generate") for _ in range(2)]
+    drop(second, "pictures-upscale", png("b.png", (20, 20)))
+    second.get_by_text("80 × 80 pixels").wait_for()
+    second.locator("#run-upscale").click()
+    second.get_by_text(re.compile("in line, [1-3] before this one")).wait_for()
+    second.locator("#stop-upscale").click()
+    second.get_by_text("stopped before it began").wait_for()
+    first.locator("#stop-upscale").click()
+    first.get_by_text(re.compile("Stopped after [0-9]+ of [0-9]+ tiles")).wait_for()
+    first.locator("#stop-upscale").click()
+    first.get_by_text("There is nothing to stop.").wait_for()
+    for each in programs:
+        each.result(timeout=30)
+
+
+def test_stop(visit: Any) -> None:
+    seen = visit("Upscale")
+    take_long(seen)
     seen.locator("#stop-upscale").click()
     began = time.monotonic()
     seen.locator("#report-upscale", has_text=re.compile("Stopped after [0-9]+ of [0-9]+ tiles")).wait_for()
     assert time.monotonic() - began < 3
+    # What is said of the last run is not taken for what is said of the next.
+    seen.locator("#pictures-upscale").get_by_label("Clear").click()
+    seen.locator("#pictures-upscale input[type=file]").wait_for(state="attached")
+    seen.locator("#run-upscale").click()
+    seen.get_by_test_id("toast-body").get_by_text("expected a picture, found none").wait_for()
+    seen.get_by_text("Stopped after").wait_for(state="hidden")
+
+
+def test_on_a_small_screen_what_is_at_work_is_seen(visit: Any) -> None:
+    seen = visit("Upscale", width=360, height=800)
+    drop(seen, "pictures-upscale", png("a.png", (20, 20)))
+    seen.get_by_text("80 × 80 pixels").wait_for()
+    seen.locator("#run-upscale").click()
+    seen.get_by_text("80 × 80 pixels in").wait_for()
+    seen.wait_for_function(
+        "document.getElementById('report-upscale').getBoundingClientRect().bottom < innerHeight"
+    )
 
 
 def test_classify_and_send_to(visit: Any) -> None:
@@ -191,12 +234,15 @@ def test_two_at_once(visit: Any) -> None:
 
 
 def test_a_closed_page_leaves_no_files(visit: Any) -> None:
-    seen = visit("Upscale")
+    seen = visit("Classify")
+    drop(seen, "pictures-classify", png("unique-name.png", (22, 19)))  # which is never used
+    seen.get_by_role("tab", name="Upscale").click()
     drop(seen, "pictures-upscale", png("unique-name.png", (21, 19)))
     seen.locator("#run-upscale").click()
     seen.get_by_text("84 × 76 pixels in").wait_for()
     root = Path(os.environ["GRADIO_TEMP_DIR"])
-    assert len(list(root.rglob("unique-name.png"))) == 2  # the upload and the result
+    assert len(list(root.rglob("unique-name.png"))) == 3  # the uploads and the result
+    assert not list(root.glob("tmp*"))
     seen.close()
     until = time.monotonic() + 20
     while list(root.rglob("unique-name.png")) and time.monotonic() < until:
@@ -212,6 +258,8 @@ def test_one_of_many_results_is_looked_at(visit: Any) -> None:
     seen.locator("#slider-upscale img[src$='a.png']").first.wait_for(state="attached")
     seen.locator("#results-upscale").get_by_text("b", exact=True).first.click()
     seen.locator("#slider-upscale img[src$='b.png']").first.wait_for(state="attached")
+    seen.get_by_role("tabpanel").get_by_role("button", name="Classify").locator("visible=true").click()
+    seen.locator("#pictures-classify").get_by_text("b", exact=True).first.wait_for()
 
 
 def test_the_list_of_actions_has_an_address(visit: Any, page: Any) -> None:

@@ -103,6 +103,20 @@ def test_a_session_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert not uploads[1].exists()
 
 
+def test_what_a_job_writes_after_its_page_was_closed_goes_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    sessions = Sessions()
+    sessions.leave("a")
+    sessions.close("a")
+    late = sessions.folder("a")
+    sessions.job_ended("b")
+    assert late.exists()
+    sessions.job_ended("a")
+    assert not late.exists()
+
+
 def test_a_zip_holds_the_files_and_an_error_no_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

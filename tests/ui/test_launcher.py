@@ -48,3 +48,5 @@ def test_what_cannot_be_meant(
     assert "expected USER:PASSWORD, found 'me'" in capsys.readouterr().err
     assert main(["ui", "--port", str(page.server_port)]) == 2
     assert "expected one that is free" in capsys.readouterr().err
+    assert main(["ui", "--host", "no.host.invalid"]) == 2
+    assert "--host: expected an address of this machine, found no.host.invalid" in capsys.readouterr().err

@@ -81,6 +81,14 @@ def test_generate(weights: Path, client: Any, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", [{"grid": "3x2"}, {"interpolate": "1,5", "frames": 4}, {"like": "cat.jpg"}])
+def test_a_grid_a_film_or_a_likeness_needs_nothing_else(kind: dict[str, Any], client: Any) -> None:
+    if "like" in kind:
+        kind = {"like": handle_file(PICTURES / kind["like"])}
+    _, (made,), _ = client.predict(model="made", **kind, api_name="/generate")
+    assert Image.open(made).size == ((98, 65) if "grid" in kind else (32, 32))
+
+
 def test_a_generated_picture_is_a_start(weights: Path, client: Any) -> None:
     pictures, *_ = client.predict(model="made", seed=7, count=3, api_name="/generate")
     assert [each["caption"] for each in pictures] == ["7:0", "7:1", "7:2"]

@@ -132,8 +132,9 @@ def test_a_model_of_others_comes_is_used_and_goes(client: Any, weights: Path, tm
     assert "ESRGAN" in card
     assert "![" not in card
     taken = {"license": "", "api_name": "/import_model"}
-    with pytest.raises(AppError, match="expected a new name, found 4x-tiny"):
-        client.predict(handle_file(tmp_path / "4x tiny.pth"), "", **taken)
+    for called, found in (("", "4x-tiny"), ("compact", "compact"), ("auto", "auto")):
+        with pytest.raises(AppError, match=f"expected a new name, found {found}"):
+            client.predict(handle_file(tmp_path / "4x tiny.pth"), called, **taken)
     with pytest.raises(AppError, match="at most 64 letters"):
         client.predict(handle_file(tmp_path / "4x tiny.pth"), "../../x", **taken)
     (result,), report, _ = client.predict(
