@@ -65,19 +65,20 @@ samples).
 cifar_32 = replace(
     dcgan_64,
     name="generate/cifar-32",
-    net=DCGANConfig(size=32),
-    steps=5_000,
+    net=DCGANConfig(size=32, width=48),
+    steps=12_000,
     batch_size=32,
     r1=0.2,
     r2=0.2,
     augment="none",
     metric_pictures=1_024,
-    validate_every=1_000,
+    validate_every=3_000,
 )
 """
     genstudio train generate/cifar-32 --data cifar10 --download
 
-22 minutes on one core of a busy 2-core CPU, a beginning: each picture was seen three times.
+23 minutes on one core of a busy 2-core CPU, a beginning: each picture was seen eight times, the first 6,000
+steps on a schedule of their own. Frechet distance by classify/cifar10 107, 80, 67 and 62, every 3,000 steps.
 """
 
 plain_64 = replace(
@@ -103,7 +104,7 @@ plain_64 = replace(
 """
 
 plain_32 = replace(plain_64, name="generate/plain-32", net=replace(plain_64.net, size=32))
-"""The same at cifar-32's size and width; pytorch/examples has none of 32 px."""
+"""The same at cifar-32's size; pytorch/examples has none of 32 px."""
 
 RECIPES = {r.name: r for r in (dcgan_64, flowers_64, cifar_32, plain_64, plain_32)}
 
