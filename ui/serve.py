@@ -91,6 +91,8 @@ def start(options: PageOptions, folder: str) -> Any:
         ) from None
     if options.mcp:
         _take_lists_of_files(page.mcp_server_obj)
+        if options.auth:
+            _let_in(page, user, password)
     return page
 
 
@@ -117,6 +119,21 @@ def _trainer(options: PageOptions) -> "Trainer | None":
     from .runs import Root, Trainer
 
     return Trainer(Root(root))
+
+
+def _let_in(page: Any, user: str, password: str) -> None:
+    """Gradio's MCP server asks the page as anybody does, and has not logged in. (Who may ask it: `guard`.)"""
+    from gradio_client import Client
+
+    page.mcp_server_obj._client_instance = Client(
+        page.local_url,
+        auth=(user, password),
+        headers={"x-gradio-user": "mcp"},
+        download_files=False,
+        verbose=False,
+        analytics_enabled=False,
+        _skip_components=False,
+    )
 
 
 def _take_lists_of_files(mcp: Any) -> None:

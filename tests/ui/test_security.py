@@ -327,16 +327,20 @@ def test_without_the_password_there_is_nothing(locked: Any, page: Any, tmp_path:
     assert refused(f"{locked.local_url}login", b"username=me&password=wrong") == 400
 
 
-def test_language_models_have_the_password_too(locked: Any) -> None:
+def test_language_models_have_the_password_too(locked: Any, tmp_path: Path) -> None:
     def answer(user: str, **call: Any) -> str:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, **call}).encode()
         basic = "Basic " + base64.b64encode(user.encode()).decode()
         accept = "application/json, text/event-stream"
         url = f"{locked.local_url}gradio_api/mcp/"
-        return str(request(url, body, Authorization=basic, Accept=accept, **JSON).read())
+        return str(request(url, body, Authorization=basic, Accept=accept, **JSON).read().decode())
 
     assert '"upscale"' in answer("me:secret", method="tools/list")
     said = answer("me:secret", method="tools/call", params={"name": "stop_upscale", "arguments": {}})
     assert '"isError":false' in said
+    sent = f"data:image/png;base64,{base64.b64encode(picture(tmp_path).read_bytes()).decode()}"
+    asked = {"pictures": [sent], "scale": 2}
+    said = answer("me:secret", method="tools/call", params={"name": "upscale", "arguments": asked})
+    assert "40 × 40 pixels" in said
     with pytest.raises(urllib.error.HTTPError):
         answer("me:wrong", method="tools/list")
