@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Ctrl-C as a program in the foreground has it, whatever these tests run in.
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from genstudio.cli import main
+raise SystemExit(main())
+"""
+
 
 @contextmanager
 def served(tmp_path: Path, port: int, *flags: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The address and the process of a page that is ready; its temporary files lie in tmp_path."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "genstudio", "ui", "--port", str(port), *flags],
+        [sys.executable, "-c", START, "ui", "--port", str(port), *flags],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
