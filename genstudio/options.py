@@ -26,16 +26,17 @@ _MAY_BEGIN_WITH_A_HYPHEN = Parameter(allow_leading_hyphen=True)
 class OptionError(UsageError):
     """A value that does not fit its option. `option` is the field's name, or "" where several clash."""
 
-    def __init__(self, option: str, reason: str) -> None:
+    def __init__(self, option: str, reason: str, flag: str | None = None) -> None:
         super().__init__(f"{option}: {reason}" if option else reason)
         self.option = option
         self.reason = reason
+        self.flag = flag or f"--{option.replace('_', '-')}"  # as the shell has it
 
 
 def in_shell(error: StudioError) -> str:
     """An error as the shell says it: the option with its dashes."""
     if isinstance(error, OptionError) and error.option:
-        return f"--{error.option.replace('_', '-')}: {error.reason}"
+        return f"{error.flag}: {error.reason}"
     return str(error)
 
 
@@ -62,9 +63,9 @@ def _one_line(options: type[Options], error: ValidationError) -> OptionError:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(options.model_fields)}"
         return OptionError(name, f"no such option; {hint}")
     field = options.model_fields[name]
-    return OptionError(
-        name, f"expected {_expected(field.annotation, field.metadata)}, found {first['input']!r}"
-    )
+    named = [each.name for each in field.metadata if isinstance(each, Parameter) and each.name]
+    expected = _expected(field.annotation, field.metadata)
+    return OptionError(name, f"expected {expected}, found {first['input']!r}", *[flag for (flag,) in named])
 
 
 def _expected(annotation: Any, constraints: list[Any]) -> str:
@@ -88,7 +89,7 @@ def _expected(annotation: Any, constraints: list[Any]) -> str:
     high = next((c.le if isinstance(c, Le) else c.lt for c in constraints if isinstance(c, Le | Lt)), None)
     above = any(isinstance(c, Gt) for c in constraints)
     if low is not None and high is not None:
-        return f"{words} from {low} to {high}"
+        return f"{words} {'above' if above else 'from'} {low} {'and up ' if above else ''}to {high}"
     if low is not None:
         return f"{words} {'above' if above else 'of at least'} {low}"
     return words

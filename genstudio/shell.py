@@ -69,6 +69,9 @@ def run(app: App, arguments: Sequence[str]) -> int:
                 # Of files this is said where they are written; what is left is standard output.
                 _drop_output()
                 return _complain(f"standard output: {error.strerror}", errors.OutputError.exit_code)
+            if isinstance(error, ValueError) and "null byte" in str(error):  # STDIO has one
+                what = "expected the name of a file or folder, found -; it stands for standard input or"
+                return _complain(f"{what} output, which are not for this", UsageError.exit_code)
             if os.environ.get("GENSTUDIO_DEBUG"):
                 raise
             what = f"{type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import made
 import numpy as np
@@ -230,6 +231,19 @@ def test_a_folder_of_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "out", "--model", "tiny", "--overwrite"]) == 0
 
 
+def test_one_picture_may_be_a_file() -> None:
+    assert main(["generate", "one.png", "--model", "tiny", "--seed", "3"]) == 0
+    assert main(["generate", "one", "--model", "tiny", "--seed", "3"]) == 0
+    assert np.array_equal(pixels_of("one.png"), pixels_of("one/00000.png"))
+    assert main(["generate", "one.png", "--model", "tiny"]) == 4  # exists
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 1.5}, {"seed": -1}, {"truncation": float("nan")}])
+def test_numbers_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=f"{next(iter(wrong))}: expected"):
+        Generate.from_weights("tiny")(**wrong)
+
+
 def test_a_grid_holds_the_same_pictures() -> None:
     assert main(["generate", "grid.png", "--model", "tiny", "--grid", "3x2"]) == 0
     assert main(["generate", "out", "--model", "tiny", "--count", "6"]) == 0
@@ -280,13 +294,16 @@ def test_a_walk_comes_back() -> None:
         (["out", "--model", "tiny", "--grid", "3"], 2, "--grid: expected COLSxROWS"),
         (["out", "--model", "tiny", "--interpolate", "3"], 2, "--interpolate: expected at least two seeds"),
         (["out.png", "--walk", "--grid", "2x2"], 2, "found grid and walk"),
-        (["out.png", "--grid", "2x2", "--count", "5"], 2, "found count 5"),
+        (["out.png", "--grid", "2x2", "--count", "5"], 2, "found 5; lower it"),
         (["out.jpg", "--walk"], 2, "expected a film"),
         (["out.txt", "--grid", "2x2"], 2, "cannot write"),
         (["out.png", "--model", "tiny", "--like", "none.png"], 3, "none.png"),
         (["none/out.png", "--model", "tiny", "--grid", "2x2"], 4, "does not exist"),
         (["here.txt", "--model", "tiny"], 4, "expected a folder"),
         (["out", "--model", "tiny", "--truncation", "0"], 2, "--truncation: expected a number above 0"),
+        (["out.png", "--model", "tiny", "--count", "2"], 2, "expected a folder for 2 pictures"),
+        (["out.gif", "--interpolate", "1,2", "--seed", "3"], 2, "expected no seed with interpolate"),
+        (["-", "--model", "tiny", "--grid", "2x2"], 2, "found -; it stands for"),
     ],
 )
 def test_refusals(arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -329,6 +346,6 @@ def test_novelty_of_a_model(
     command = ["evaluate", "novelty", "--model", "plain", "--data", "data", "--metric", "untrained"]
     assert main([*command, "--count", "3", "--save", "sheet.png", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
-    assert (row["features"], row["n"], row["training_pictures"], row["copies"]) == ("untrained", 3, 9, 1.0)
+    assert (row["features"], row["n"], row["training_pictures"], row["copies"]) == ("untrained", 3, 9, None)
     assert Image.open("sheet.png").size[0] == 4 * 132 - 4
     assert main([*command, "--save", "sheet.png"]) == 4

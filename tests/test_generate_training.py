@@ -262,7 +262,7 @@ def test_collapse_is_noticed_and_said_once(caplog: pytest.LogCaptureFixture) -> 
     rng = np.random.default_rng(0)
     real, healthy = statistics(rng.normal(size=(100, 8))), statistics(rng.normal(1, 0.9, size=(100, 8)))
     collapsed = statistics(rng.normal(size=8) + 0.1 * rng.normal(size=(100, 8)))
-    health = Health()
+    health = Health({"loss": "relativistic", "augment": "none"})
     with caplog.at_level("WARNING", logger="genstudio"):
         assert not any(health.look(healthy.spread / real.spread, 0.8) for _ in range(3))
         assert not health.look(collapsed.spread / real.spread, 0.8)  # once may be chance
@@ -270,6 +270,8 @@ def test_collapse_is_noticed_and_said_once(caplog: pytest.LogCaptureFixture) -> 
         assert all(health.look(collapsed.spread / real.spread, 0.8) for _ in range(3))
         assert len(caplog.records) == 1
         assert "10% as far apart as real ones (collapse)" in caplog.text
+        assert "augment=fixed" in caplog.text
+        assert "relativistic" not in caplog.text  # as it is already
         assert not health.look(healthy.spread / real.spread, 0.8)
         assert [health.look(1.0, 0.995) for _ in range(2)] == [False, True]
         assert "the discriminator is right about 100%" in caplog.text or "right about 99%" in caplog.text
@@ -289,7 +291,7 @@ def test_collapse_stands_in_the_run(pictures: PictureSet, tmp_path: Path) -> Non
     assert [row["collapsed"] for row in rows if "collapsed" in row] == [0, 1]
     (said,) = [row for row in rows if "warning" in row]
     assert said["step"] == 8
-    assert "try --set" in said["warning"]
+    assert "try larger r1 and r2" in said["warning"]
 
 
 # --- from the shell ----------------------------------------------------------------------------------------

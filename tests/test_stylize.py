@@ -12,13 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from genstudio import Stylize, images, perceptual, weights
+from genstudio import Stylize, images, perceptual
 from genstudio.cli import main
 from genstudio.errors import InputError, OutputError, UsageError, WeightsError
 from genstudio.options import OptionError
 from genstudio.perceptual import gram
 from genstudio.stylize import measure, styles
-from genstudio.stylize.encoder import Encoder
+from genstudio.stylize.encoder import Encoder, EncoderConfig
 from genstudio.stylize.fast import Fast, FastConfig
 from genstudio.stylize.options import StylizeOptions
 from genstudio.stylize.transport import Statistics
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.manual_seed(0)
     net = Fast(CONFIG)
     net.decoder.tail.weight.data.normal_(0, 0.05)
-    for name, part in {"fast": net, "encoder": net.encoder}.items():
+    for name, part in {"fast": net, "encoder": Encoder(EncoderConfig((4,) * 7))}.items():
         made.save(home / "stylize" / f"{name}.safetensors", "stylize", name, part)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSTUDIO_WEIGHTS", str(home))
@@ -175,7 +175,7 @@ def test_styles_mix(stylize: Stylize) -> None:
     assert not np.array_equal(mixed, alone)
     with pytest.raises(OptionError, match="one for each of 2 styles"):
         stylize(content, [STYLE, other], style_weights="0.7")
-    with pytest.raises(OptionError, match="numbers with commas"):
+    with pytest.raises(OptionError, match="numbers of at least 0"):
         stylize(content, [STYLE, other], style_weights="a,b")
 
 
@@ -303,7 +303,7 @@ def test_named_styles(files: Path, shell: Shell, stylize: Stylize, home: Path) -
     assert shell("stylize", "--save-style", "../mine", files / "style.png")[0] == UsageError.exit_code
 
 
-def test_styles_of_another_encoder_are_refused(stylize: Stylize, home: Path) -> None:
+def test_styles_of_other_nets_are_refused(stylize: Stylize, home: Path) -> None:
     torch.manual_seed(5)
     other = Stylize(Fast(CONFIG))
     other.save_style(styles.own_path("other"), STYLE, title="The Other", artist="N. N.", year="1900")
@@ -314,10 +314,18 @@ def test_styles_of_another_encoder_are_refused(stylize: Stylize, home: Path) -> 
     with pytest.raises(WeightsError, match="expected a style's statistics"):
         stylize(picture(), "broken")
     (styles.own_folder() / "broken.safetensors").unlink()
-    assert styles.fingerprint(stylize.net.encoder) == styles.fingerprint(
-        weights.load_net("encoder", "stylize")[1]
-    )
-    assert isinstance(stylize.net.encoder, Encoder)
+    with pytest.raises(WeightsError, match="another's; save the style again"):
+        styles.load_grams("other", "of other weights")
+
+
+def test_files_of_styles_hold_matrices_nearly() -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(96, 400)) * np.geomspace(10, 0.1, 96)[:, None]
+    matrix = (wide @ wide.T / 400).astype(np.float32)
+    for rank, most in ((96, 1e-6), (60, 1e-3), (16, 2e-2)):
+        back = styles._unpacked(styles._packed("m", matrix, rank), "m")
+        assert np.square(back - matrix).sum() < most * np.square(matrix).sum()
+        assert np.allclose(np.diagonal(back), np.diagonal(matrix), rtol=1e-2)
 
 
 def test_folders_animations_and_what_is_only_looked_at(files: Path, shell: Shell) -> None:
@@ -377,3 +385,8 @@ def test_measured_at_several_strengths(files: Path, shell: Shell, monkeypatch: p
     assert code == 0
     assert "1.00" in out
     assert "0.25" not in out
+    (files / "contents" / "broken.png").write_bytes(b"no picture")
+    code, out, err = shell(*arguments, "--method", "optimize", "--steps", "1", "--json")
+    assert code == 1
+    assert json.loads(out)["left_out"] == ["broken.png"]
+    assert "1 of 5 pictures failed" in err

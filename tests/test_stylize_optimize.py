@@ -96,6 +96,7 @@ def test_ctrl_c_keeps_the_picture(stylize: Stylize, caplog: pytest.LogCaptureFix
     assert "stopped after 7 of 12 steps" in caplog.text
     assert result.shape == picture().shape
     assert not np.array_equal(result, picture())
+    assert worn.painter.interrupted
     with pytest.raises(KeyboardInterrupt):  # and the next picture is not begun
         worn.restore(picture(), lambda w, h: worn.plan(w, h, options))
 
@@ -176,5 +177,10 @@ def test_shell(
     assert sorted(path.name for path in tmp_path.glob("out-*")) == [
         "out-0002.png", "out-0004.png", "out-0006.png",
     ]  # fmt: skip
+    film = [Image.fromarray(picture(seed)) for seed in (0, 2)]
+    film[0].save(tmp_path / "film.gif", save_all=True, append_images=film[1:], duration=40)
+    paths_of_film = [str(tmp_path / "film.gif"), paths[1], str(tmp_path / "moving.gif")]
+    assert main(["stylize", *paths_of_film, "--method", "optimize", "--steps", "3", "--save-every", "2"]) == 0
+    assert len(list(tmp_path.glob("moving-*.gif"))) == 3  # of 6 steps, of one frame and of the other
     assert main(["stylize", *paths, "--steps", "6", "--overwrite"]) == 2
     assert "--method optimize" in capfd.readouterr().err

@@ -1,5 +1,5 @@
-"""The encoder, the transport of statistics and the fast net, and how they are trained, with a judge of random
-weights in the place of VGG-16."""
+"""Encoder and eyes, the transport of statistics and the fast net, and how they are trained, with a judge of
+random weights in the place of VGG-16."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,14 @@ from genstudio import perceptual, weights
 from genstudio.errors import UsageError, WeightsError
 from genstudio.perceptual import StyleJudge, gram, judged
 from genstudio.stylize import train
-from genstudio.stylize.distil import DistilLearner, Lifted, lifted
-from genstudio.stylize.encoder import Encoder, EncoderConfig
+from genstudio.stylize.distil import STEP, EncoderLearner
+from genstudio.stylize.distil_eyes import EyesLearner, Lifted, compared, lifted
+from genstudio.stylize.encoder import SCALES, Encoder, EncoderConfig
+from genstudio.stylize.eyes import Eyes, EyesConfig
+from genstudio.stylize.factor import factor
 from genstudio.stylize.fast import Fast, FastConfig
 from genstudio.stylize.learner import Stores
-from genstudio.stylize.teach import FastLearner
+from genstudio.stylize.teach import FastLearner, open_eyes
 from genstudio.stylize.transport import Statistics, Transport
 from genstudio.training import loop, run
 from genstudio.training.options import TrainOptions
@@ -30,7 +33,19 @@ from genstudio.upscale import train as upscale_train
 WIDTHS = (4, 6, 8, 10)
 ENCODER = replace(
     train.encoder,
-    net=EncoderConfig(WIDTHS),
+    net=EncoderConfig((4,) * 7),
+    steps=6,
+    batch_size=4,
+    crop_px=48,
+    worked_on=1,
+    most_steps=2,
+    validation_px=48,
+    precision="float32",
+    validate_every=6,
+)
+EYES = replace(
+    train.eyes,
+    net=EyesConfig(WIDTHS),
     steps=12,
     batch_size=4,
     crop_px=48,
@@ -47,7 +62,7 @@ FAST = replace(
     late_px=40,
     validation_px=32,
     precision="float32",
-    warm_start=None,
+    eyes=None,
     validate_every=6,
 )
 
@@ -98,23 +113,40 @@ def random_fast() -> Fast:
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (16, 13)])
 def test_levels_of_any_size(size: tuple[int, int]) -> None:
-    levels = Encoder(EncoderConfig(WIDTHS))(torch.rand(2, 3, *size))
     halved = [tuple(-(-side // 2**level) for side in size) for level in range(4)]
-    assert [tuple(f.shape[1:]) for f in levels] == [
-        (w, *side) for w, side in zip(WIDTHS, halved, strict=True)
-    ]
+    pairs = ((Eyes(EyesConfig(WIDTHS)), WIDTHS), (Encoder(ENCODER.net), (64, 128, 256, 512)))
+    for net, widths in pairs:
+        levels = net(torch.rand(2, 3, *size))
+        assert [tuple(f.shape[1:]) for f in levels] == [(w, *s) for w, s in zip(widths, halved, strict=True)]
 
 
 def test_the_encoder_is_small() -> None:
-    encoder = Encoder(EncoderConfig())
-    assert sum(p.numel() for p in encoder.parameters()) < 1_500_000
+    encoder, eyes = Encoder(EncoderConfig()), Eyes(EyesConfig())
+    assert all(sum(p.numel() for p in net.parameters()) < 1_500_000 for net in (encoder, eyes))
 
     def work(net: torch.nn.Module) -> int:
         with FlopCounterMode(display=False) as count, torch.no_grad():
             net(torch.rand(1, 3, 64, 64))
         return int(count.get_total_flops())
 
-    assert work(encoder) * 10 < work(perceptual.VGGFeatures(["relu4_1"]))
+    assert work(encoder) * 10 < work(perceptual.VGGFeatures(["relu5_3"]))
+    assert work(eyes) * 10 < work(perceptual.VGGFeatures(["relu4_1"]))
+
+
+@torch.no_grad()
+def test_the_encoder_begins_as_the_best_of_its_rank() -> None:
+    torch.manual_seed(0)
+    vgg, pictures = perceptual.VGGFeatures(SCALES), torch.rand(8, 3, 64, 64)
+    wanted = [vgg(pictures)[layer] / scale for layer, scale in SCALES.items()]
+    errors = []
+    for ranks in ((4,) * 7, (64, 48, 48, 48, 48, 48, 48)):
+        net = Encoder(EncoderConfig(ranks))
+        factor(net, pictures)
+        errors.append(compared(net(pictures), wanted)[0])
+    assert errors[0][0] < 1e-6  # the first convolution is VGG's own
+    assert (errors[1][1:] < errors[0][1:]).all()
+    assert errors[1][1] < 0.1
+    assert errors[0][-1] < 1
 
 
 @torch.no_grad()
@@ -177,7 +209,7 @@ def test_given_the_transport_only_what_is_near_matters() -> None:
 @torch.no_grad()
 def test_lengths_are_those_of_the_lifted_features() -> None:
     torch.manual_seed(0)
-    learner = DistilLearner(ENCODER, None)
+    learner = EyesLearner(EYES, None)
     net = learner.net
     assert isinstance(net, Lifted)
     pictures = torch.rand(4, 3, 64, 64)
@@ -211,24 +243,48 @@ def trained(recipe: object, folders: tuple[Path, Path], out: Path, **more: objec
     return sitting
 
 
-def test_the_encoder_learns_and_the_fast_net_after_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    sitting = trained(ENCODER, folders, tmp_path / "encoder")
+def test_the_encoder_learns(stores: Stores, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    sitting = trained(ENCODER, folders, tmp_path)
+    assert sitting.result is not None
+    assert all(np.isfinite(v) or name.startswith("rank") for name, v in sitting.result.scores.items())
+    header, net = weights.load_net(tmp_path / "weights.safetensors", "stylize")
+    assert (header.arch, header.data) == ("encoder", "photos and paintings (10 pictures)")
+    assert isinstance(net, Encoder)
+
+
+def test_pictures_worked_on_come_nearer_to_a_style(stores: Stores) -> None:
+    learner = EncoderLearner(ENCODER, stores)
+    contents, styles = torch.rand(2, 1, 3, 64, 64)
+    worked = learner.worked_on(contents, styles, 6)
+    looks = [[gram(f) for f in learner.net(each)] for each in (contents, worked, styles)]
+    before, after = (sum((a - b).norm().item() for a, b in zip(g, looks[2], strict=True)) for g in looks[:2])
+    assert after < before
+    assert 0 < (worked - contents).abs().max() <= 6 * STEP + 1e-6
+    assert 0 <= worked.min() <= worked.max() <= 1
+
+
+def test_the_eyes_learn_and_the_fast_net_after_them(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    sitting = trained(EYES, folders, tmp_path / "eyes")
     assert sitting.result is not None
     assert sitting.pictures == 10
     assert all(np.isfinite(v) or name.startswith("rank") for name, v in sitting.result.scores.items())
-    made = tmp_path / "encoder" / "weights.safetensors"
-    header, encoder = weights.load_net(made, "stylize")
-    assert (header.arch, header.data) == ("encoder", "photos and paintings (10 pictures)")
-    sitting = trained(replace(FAST, warm_start=str(made)), folders, tmp_path / "fast")
+    made = tmp_path / "eyes" / "weights.safetensors"
+    header, eyes = weights.load_net(made, "stylize")
+    assert header.arch == "eyes"
+    sitting = trained(replace(FAST, eyes=str(made)), folders, tmp_path / "fast")
     assert sitting.result is not None
     assert set(sitting.result.scores) == {"style", "content"}
     assert list((tmp_path / "fast" / "samples").iterdir())
-    header, net = weights.load_net(tmp_path / "fast" / "weights.safetensors", "stylize")
+    again = tmp_path / "fast" / "weights.safetensors"
+    header, net = weights.load_net(again, "stylize")
     assert header.arch == "fast"
     assert isinstance(net, Fast)
-    # The encoder stood still; files hold half precision.
-    for (name, was), now in zip(encoder.state_dict().items(), net.encoder.state_dict().values(), strict=True):
+    # The eyes stood still; files hold half precision.
+    for (name, was), now in zip(eyes.state_dict().items(), net.eyes.state_dict().values(), strict=True):
         assert torch.equal(was, now), name
+    other = random_fast()
+    open_eyes(other, str(again))  # of a fast net: its eyes
+    assert all(torch.equal(a, b) for a, b in zip(other.eyes.parameters(), net.eyes.parameters(), strict=True))
 
 
 def test_the_fast_net_learns(stores: Stores) -> None:
@@ -256,14 +312,13 @@ def test_resume_is_exact(stores: Stores, tmp_path: Path) -> None:
         assert torch.equal(a, b), name
 
 
-def test_a_start_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="train stylize/encoder first"):
+def test_a_start_that_is_missing_or_of_another_size(stores: Stores, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing-like-it"):
         FastLearner(replace(FAST, warm_start="nothing-like-it"), None)
-    path = tmp_path / "encoder.safetensors"
-    net = Encoder(EncoderConfig((4, 4, 4, 4)))
-    made.save(path, "stylize", "encoder", net)
+    path = tmp_path / "eyes.safetensors"
+    made.save(path, "stylize", "eyes", Eyes(EyesConfig((4, 4, 4, 4))))
     with pytest.raises(WeightsError, match="a net like"):
-        FastLearner(replace(FAST, warm_start=str(path)), None)
+        FastLearner(replace(FAST, eyes=str(path)), stores)
 
 
 def test_styles_belong_to_recipes_that_learn_them(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ files."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from torch import nn
 from genstudio import weights
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
-from genstudio.errors import InputError, UsageError, WeightsError
+from genstudio.errors import InputError, OutputError, UsageError, WeightsError
 from genstudio.training import loop, run
 from genstudio.training.options import TrainOptions
 from genstudio.upscale import train as upscale_train
@@ -214,6 +215,9 @@ def test_an_existing_run_is_not_written_over(
     with pytest.raises(UsageError, match="--resume"):
         run.train(upscale_train, TINY.name, TrainOptions(data=photos, out=tmp_path / "run"))
     assert (tmp_path / "run" / "last.ckpt").read_bytes() == b"precious"
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="the folder of the run cannot be made"):
+        run.train(upscale_train, TINY.name, TrainOptions(data=photos, out=tmp_path / "file"))
 
 
 @pytest.mark.parametrize(
@@ -460,7 +464,7 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
 
 
 def test_resume_keeps_what_the_run_began_with(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
@@ -470,6 +474,14 @@ def test_resume_keeps_what_the_run_began_with(
     result = run.train(upscale_train, TINY.name, again).result
     assert result is not None
     assert result.step == 5
+    assert "goes on with steps 5 (was 3)" in caplog.text
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text("utf-8"))["steps"] == 5
+    others = tmp_path / "others"
+    shutil.copytree(photos, others)
+    run.train(upscale_train, TINY.name, again.model_copy(update={"data": others, "steps": 6}))
+    assert f"data others (was {photos.name})" in caplog.text
+    notes = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert notes["data"] == f"{photos.name}, then others"
     with pytest.raises(UsageError, match="found one of upscale/tiny"):
         run.train(upscale_train, "upscale/compact-x2", again)
     with pytest.raises(WeightsError, match="without --resume"):

@@ -15,7 +15,10 @@ from genstudio.tasks import TASKS
 if TYPE_CHECKING:
     from genstudio.generate.files import Enlarge
 
-_OUT = "A folder for numbered PNGs, made if missing; with --grid, --like, --interpolate or --walk a file."
+_OUT = (
+    "A folder for numbered PNGs, made if missing, or a file for one picture; with --grid, --like, "
+    "--interpolate or --walk a file."
+)
 _DEFAULTS = GenerateOptions()
 
 

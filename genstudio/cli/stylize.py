@@ -13,7 +13,7 @@ from PIL import Image
 from genstudio import images
 from genstudio.cli.app import FILES, JSON, TASK, app
 from genstudio.cli.pictures import restore
-from genstudio.errors import OutputError, UsageError
+from genstudio.errors import OutputError, Stopped, UsageError
 from genstudio.options import FileOptions
 from genstudio.stylize import styles
 from genstudio.stylize.options import StylizeOptions
@@ -21,6 +21,7 @@ from genstudio.stylize.options import StylizeOptions
 if TYPE_CHECKING:
     from genstudio.batch import Job
     from genstudio.stylize.optimize import Event
+    from genstudio.stylize.pipeline import Stylize
 
 _PATHS = (
     "CONTENT: a file, a folder, or - for standard input. STYLE: a picture, or a name of --list-styles; "
@@ -55,15 +56,23 @@ def stylize(
             raise UsageError(f"expected CONTENT, STYLE and OUT, found {found}; see genstudio stylize --help")
         content, *chosen, out = paths
         watch = _Watch([*map(Path, chosen), *options.mask], options, files)
+        worn: list[Stylize] = []
+
+        def ready(stylizer: "Stylize") -> "Stylize":
+            worn.append(stylizer.wearing(chosen, options, on_event=watch.on_event))
+            return worn[0]
+
         restore(
             "stylize",
             (content, out),
             options,
             files,
             json,
-            ready=lambda stylizer: stylizer.wearing(chosen, options, on_event=watch.on_event),
+            ready=ready,
             begun=watch.begun,
         )
+        if worn[0].painter.interrupted:
+            raise Stopped(worn[0].painter.interrupted)
 
 
 class _Watch:
@@ -74,6 +83,7 @@ class _Watch:
         self._every = options.save_every
         self._files = files
         self._target: Path | None = None
+        self._steps = 0
 
     def begun(self, job: "Job") -> None:
         if job.target is not None and job.target.resolve() in self._read:
@@ -81,6 +91,7 @@ class _Watch:
                 f"{job.target}: is a style or a mask, which are never written over; choose another OUT"
             )
         self._target = job.target if job.known is None else None
+        self._steps = 0
         if self._every is not None and self._target is None:
             raise UsageError(
                 "--save-every: expected a file as OUT, or names without {width} and {height}, found none to "
@@ -88,9 +99,10 @@ class _Watch:
             )
 
     def on_event(self, event: "Event") -> None:
-        if self._every is None or self._target is None or event.step % self._every:
+        self._steps += 1  # of all frames and of all masks' passes
+        if self._every is None or self._target is None or self._steps % self._every:
             return
-        beside = self._target.with_name(f"{self._target.stem}-{event.step:04d}{self._target.suffix}")
+        beside = self._target.with_name(f"{self._target.stem}-{self._steps:04d}{self._target.suffix}")
         beside.parent.mkdir(parents=True, exist_ok=True)
         picture = images.from_pil(Image.fromarray(event.picture()))
         files = self._files
@@ -113,8 +125,10 @@ def _list(json: bool) -> None:
 
 def _save(name: str, picture: Path, options: StylizeOptions, *, overwrite: bool) -> None:
     path = styles.own_path(name)
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists; choose another name, or --overwrite to replace it")
+    if name in styles.installed() and not overwrite:
+        raise OutputError(
+            f"{name}: is a style already; choose another name, or --overwrite to have yours instead"
+        )
 
     from genstudio.stylize.pipeline import Stylize
 

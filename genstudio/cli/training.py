@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from genstudio import weights
 from genstudio.cards import register
 from genstudio.cli.app import TASK, app
-from genstudio.errors import UsageError
+from genstudio.errors import Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 from genstudio.weightsfile import write_atomically
@@ -45,6 +45,8 @@ def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
     so_far = f"{sitting.run}: step {result.step} of {sitting.recipe.steps} after {result.minutes:.0f} minutes"
     todo = f"genstudio export {sitting.run}" if result.finished else "--resume goes on"
     print(f"{so_far}; {todo}", file=sys.stderr)
+    if result.stopped and not result.finished:
+        raise Stopped(f"stopped; {sitting.run} is saved")
 
 
 @app.command(usage="Usage: genstudio export RUN --name TASK/NAME [OPTIONS]")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from genstudio import metrics, weights
 from genstudio.data import noise
 from genstudio.data.degrade import quantize
+from genstudio.data.drawings import drawing
 from genstudio.data.noise_level import estimate_std
 from genstudio.data.store import PictureStore
 from genstudio.denoise import neighbours
@@ -41,9 +42,10 @@ class DenoiseRecipe(Recipe):
 
     With gaussian noise every crop gets a level of its own, of 0 to `most_noise`; with photo noise a share
     `white` gets that instead, in 8 bits, for not all noise is a camera's, and a share `untouched` none, so
-    that the net learns to leave clean pictures clean. A share `grey` is made grey,
-    noise included: there the channels' noise is one and the same, which a net that has only seen colour takes
-    for texture. With `clean` "none" the pictures are noisy as they are and nothing is done to them.
+    that the net learns to leave clean pictures clean. A share `drawn` of the crops are drawings in place of
+    photographs, with photo noise half of them untouched. A share `grey` is made grey, noise included: there
+    the channels' noise is one and the same, which a net that has only seen colour takes for texture. With
+    `clean` "none" the pictures are noisy as they are and nothing is done to them.
     """
 
     net: DAEConfig | DAEPlainConfig
@@ -59,6 +61,7 @@ class DenoiseRecipe(Recipe):
     white: float = 0.0
     untouched: float = 0.125
     grey: float = 0.125
+    drawn: float = 0.0
     warm_start: str | None = None
     validation_px: int = 256
 
@@ -85,6 +88,9 @@ class DenoiseLearner(OneNet):
         r = self.recipe
         rng = np.random.default_rng((r.seed, k, process))
         crops = self.store.crops(self.train_part, r.batch_size, r.crop_px, rng)
+        drawn = rng.random(r.batch_size) < r.drawn
+        for index in np.flatnonzero(drawn):
+            crops[index] = drawing(r.crop_px, rng)
         clean = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
         generator = noise.generator(int(rng.integers(2**62)), self.device)
         std = torch.from_numpy(rng.uniform(0, r.most_noise, r.batch_size)).to(self.device, torch.float32)
@@ -99,6 +105,7 @@ class DenoiseLearner(OneNet):
             noisy = noise.photo(clean, generator)
             white, untouched = some(r.white), some(r.untouched)
             noisy[white] = quantize(noise.gaussian(clean[white], std[white], generator))
+            untouched |= torch.from_numpy(drawn).to(self.device) & some(0.5)
             noisy[untouched] = clean[untouched]
         grey = some(r.grey)
         noisy[grey], clean[grey] = noise.one_channel(noisy[grey]), noise.one_channel(clean[grey])
@@ -271,6 +278,7 @@ photo = replace(
     net=DAEConfig(told=False),
     noise="photo",
     white=0.25,
+    drawn=0.2,
     most_noise=50,
     warm_start="dae-color",
     crop_px=96,

@@ -25,6 +25,7 @@ NEAREST = 3  # training pictures beside each generated one
 ROWS = 8
 SHOWN_PX = 128
 COPY_SHARE = 0.01
+LEAST_PICTURES = round(1 / COPY_SHARE)  # of a set for that share to be anything
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Novelty:
 
     @property
     def copies(self) -> float:
-        """The share of generated pictures nearer to a training picture than 99 % of training pictures are."""
+        """The share of generated pictures nearer to a training picture than 99 % of training pictures are;
+        nan for a set of less than 100, where no more than chance is that near."""
+        if len(self.among_real) < LEAST_PICTURES:
+            return float("nan")
         return float(np.mean(self.distances[:, 0] < np.quantile(self.among_real, COPY_SHARE)))
 
 
@@ -73,14 +77,17 @@ def show(options: NoveltyOptions, *, json: bool = False) -> None:
         "n": len(made),
         "training_pictures": len(real),
         "ratio": round(found.ratio, 4),
-        "copies": round(found.copies, 4),
+        "copies": None if np.isnan(found.copies) else round(found.copies, 4),
     }
     if json:
         print(dumps(facts))
         return
     print(f"{len(made)} pictures of {generate.model} against {len(real)} of {facts['data']}, by {look.name}:")
     print(f"  nearest training picture, of what training pictures have between them: {found.ratio:.2f}")
-    print(f"  nearer than 99 % of training pictures are (copies): {found.copies:.1%}")
+    if facts["copies"] is None:
+        print(f"  copies: cannot be told of less than {LEAST_PICTURES} training pictures; see --save")
+    else:
+        print(f"  nearer than 99 % of training pictures are (copies): {found.copies:.1%}")
 
 
 def page(made: Pixels, real: Pixels, found: Novelty) -> Image.Image:

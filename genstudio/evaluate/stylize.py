@@ -7,8 +7,9 @@ shorter one.
 """
 
 import json as jsonlib
+import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,16 +23,21 @@ from torch import Tensor
 
 from genstudio import metrics
 from genstudio.data.square import square
+from genstudio.errors import BatchError, InputError
 from genstudio.evaluate.comparison import files
 from genstudio.images.atomic import as_output_error
 from genstudio.images.picture import to_8bit
 from genstudio.perceptual import Look, StyleJudge, gram, judged
 from genstudio.sheets import Pixels, new_folder, sheet
-from genstudio.stylize.distil import spearman
+from genstudio.stylize.distil_eyes import spearman
+from genstudio.stylize.encoder import Encoder
+from genstudio.stylize.extractors import our_encoder
 from genstudio.stylize.measure import as_tensor
 from genstudio.stylize.options import EvaluateOptions, StylizeOptions, StylizerOptions
 from genstudio.stylize.pipeline import Stylize
 from genstudio.stylize.sources import STYLE_PX, as_colour, resized
+
+log = logging.getLogger("genstudio")
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 THUMBNAIL_PX = 160
@@ -68,22 +74,40 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
 
     With `options.save`, write each result at full strength, and a contact sheet of them, as PNG.
     """
+    stylizer = Stylize.from_options(options)
+    contents, without = _read(options.data, brought_to_longer, options.size_px)
+    named, without_styles = _read(options.styles, brought_to_shorter, options.size_px)
+    styles = {Path(name).stem: pixels for name, pixels in named.items()}
+    left_out = without + without_styles
     if options.save is not None:
         new_folder(options.save)
-    stylizer = Stylize.from_options(options)
-    contents = {
-        file.name: brought_to_longer(as_colour(file), options.size_px) for file in files(options.data)
-    }
-    styles = {
-        file.stem: brought_to_shorter(as_colour(file), options.size_px) for file in files(options.styles)
-    }
     asked = options.model_dump(include=set(StylizerOptions.model_fields))
     report, results = measure(stylizer, contents, styles, StylizeOptions(**asked, size_px="source"))
     if options.save is not None:
         _save(options.save, contents, styles, results)
     title = f"{stylizer.model} ({options.method}) on {options.data.name} in {options.styles.name}"
-    facts = {"model": stylizer.model, "method": options.method, "data": options.data.name}
+    facts: dict[str, object] = {"model": stylizer.model, "method": options.method, "data": options.data.name}
+    facts |= {"left_out": left_out} if left_out else {}
     print(jsonlib.dumps(facts | _finite(report)) if json else as_table(title, report))
+    if left_out:
+        raise BatchError(f"{len(left_out)} of {len(left_out) + len(contents) + len(styles)} pictures failed")
+
+
+def _read(
+    folder: Path, brought: Callable[[Pixels, int], Pixels], side_px: int
+) -> tuple[dict[str, Pixels], list[str]]:
+    """The pictures of a folder by name, at their size; and which cannot be read. Raises InputError if none
+    can."""
+    found, left_out = {}, []
+    for file in files(folder):
+        try:
+            found[file.name] = brought(as_colour(file), side_px)
+        except InputError as error:
+            log.warning("left out: %s", error)
+            left_out.append(file.name)
+    if not found:
+        raise InputError(f"expected pictures that can be read, found none in {folder}; check the folder")
+    return found, left_out
 
 
 def measure(
@@ -93,17 +117,17 @@ def measure(
 
     Raises WeightsError where VGG-16's features are missing.
     """
-    judge = StyleJudge()
+    judge, encoder = StyleJudge(), our_encoder().to(stylizer.net.device)
     strengths = STRENGTHS if options.method == "fast" else (1.0,)
     results: dict[tuple[str, str], Pixels] = {}
     found: dict[float, list[tuple[float, float, float]]] = {strength: [] for strength in strengths}
     ours, theirs, psnr = [], [], []
     worn = {name: stylizer.wearing([style], options) for name, style in styles.items()}
-    style_looks = {name: _looks(stylizer, judge, style) for name, style in styles.items()}
+    style_looks = {name: _looks(encoder, judge, style) for name, style in styles.items()}
     for content_name, style_name in _pairs(contents, styles):
         content = contents[content_name]
         if style_name == next(iter(styles)):
-            content_looks = _looks(stylizer, judge, content)
+            content_looks = _looks(encoder, judge, content)
             plain = _asked(worn[style_name], content, options, 0.0)
             back, picture = (torch.from_numpy(each.astype(np.float64))[None] for each in (plain, content))
             psnr.append(metrics.psnr(back, picture).item())
@@ -111,7 +135,7 @@ def measure(
             began = time.perf_counter()
             result = _asked(worn[style_name], content, options, strength)
             seconds = time.perf_counter() - began
-            looks = _looks(stylizer, judge, result)
+            looks = _looks(encoder, judge, result)
             (loss, distance), (own_loss, _) = (
                 judged(*each) for each in zip(looks, content_looks, style_looks[style_name], strict=True)
             )
@@ -139,9 +163,9 @@ def _pairs(contents: Mapping[str, Pixels], styles: Mapping[str, Pixels]) -> Iter
 
 
 @torch.no_grad()
-def _looks(stylizer: Stylize, judge: StyleJudge, pixels: Pixels) -> tuple[Look, Look]:
+def _looks(encoder: Encoder, judge: StyleJudge, pixels: Pixels) -> tuple[Look, Look]:
     """What VGG-16 sees, and what our encoder does."""
-    levels: list[Tensor] = stylizer.net.encoder(as_tensor(pixels, stylizer.net.device))
+    levels: list[Tensor] = encoder(as_tensor(pixels, encoder.mean.device))
     return judge(as_tensor(pixels, "cpu")), Look(tuple(gram(f) for f in levels), levels[-1])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from genstudio import __version__, images
 from genstudio.data.square import read_square
-from genstudio.errors import OutputError
+from genstudio.errors import OutputError, UsageError
 from genstudio.generate import film
 from genstudio.generate.like import closest
 from genstudio.generate.options import GenerateOptions
@@ -44,6 +44,15 @@ def check(options: GenerateOptions, out: Path) -> list[Path]:
             images.output_format(out, None, "PNG")
         images.check_target(out, (options.like,) if options.like else (), options.overwrite)
         return [out]
+    if _is_picture(out):
+        if options.number > 1:
+            raise UsageError(
+                f"{out}: expected a folder for {options.number} pictures, found a picture's name; name "
+                "another, or add --grid COLSxROWS to have them in one"
+            )
+        images.output_format(out, None, "PNG")
+        images.check_target(out, (), options.overwrite)
+        return [out]
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: expected a folder to write pictures into, found a file; name another")
     targets = [out / f"{k:05d}.png" for k in range(options.number)]
@@ -51,6 +60,10 @@ def check(options: GenerateOptions, out: Path) -> list[Path]:
         for target in targets:
             images.check_target(target, (), options.overwrite)
     return targets
+
+
+def _is_picture(out: Path) -> bool:
+    return images.is_picture_name(out) and not out.is_dir()
 
 
 def write(
@@ -100,7 +113,7 @@ def write(
             yield _still(pixels, out, facts, options.overwrite)
             return
         try:
-            out.mkdir(parents=True, exist_ok=True)
+            (out.parent if targets == [out] else out).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{out}: the folder cannot be made ({error.strerror}); see OUT") from None
         for target, each in zip(targets, counted, strict=True):

@@ -1,6 +1,7 @@
 """Whether a GAN is still well, in words: how it goes wrong shows long before the pictures are bad."""
 
 import logging
+from collections.abc import Mapping
 
 log = logging.getLogger("genstudio")
 
@@ -11,19 +12,41 @@ MOST_RIGHT = 0.98
 PATIENCE = 2  # validations in a row: early on, all pictures are alike
 
 _ADVICE = {
-    "alike": "generated pictures are {value:.0%} as far apart as real ones (collapse); see best.ckpt; "
-    "try --set loss=relativistic, larger r1 and r2, --set augment=fixed, a larger batch_size",
-    "right": "the discriminator is right about {value:.0%} of pictures, so it teaches nothing; try --set "
-    "augment=adaptive, larger r1 and r2, a smaller discriminator_lr, or more pictures",
-    "broken": "the generator's weights are no numbers any more; start anew with smaller learning rates, or "
-    "--set precision=float32",
+    "alike": "generated pictures are {value:.0%} as far apart as real ones (collapse); see best.ckpt; try ",
+    "right": "the discriminator is right about {value:.0%} of pictures, so it teaches nothing; try ",
+    "broken": "the generator's weights are no numbers any more; start anew with ",
+}
+# What to try, and the setting with which it is tried already.
+_TRY = {
+    "alike": (
+        ("--set loss=relativistic", "loss", "relativistic"),
+        ("--set augment=fixed", "augment", "fixed"),
+        ("larger r1 and r2", "", ""),
+        ("a larger batch_size", "", ""),
+        ("more pictures", "", ""),
+    ),
+    "right": (
+        ("--set augment=fixed", "augment", "fixed"),
+        ("larger r1 and r2", "", ""),
+        ("a smaller discriminator_lr", "", ""),
+        ("more pictures", "", ""),
+    ),
+    "broken": (
+        ("smaller learning rates", "", ""),
+        ("--set precision=float32", "precision", "float32"),
+    ),
 }
 
 
 class Health:
-    """Watches a run's validations; says what is wrong once, when it has been so `PATIENCE` times in a row."""
+    """Watches a run's validations; says what is wrong once, when it has been so `PATIENCE` times in a row.
 
-    def __init__(self) -> None:
+    Args:
+        settings: the recipe's, so that nothing is advised that is done already.
+    """
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self.settings = settings
         self.times = dict.fromkeys(_ADVICE, 0)
 
     def look(self, diversity: float, right: float, finite: bool = True) -> bool:
@@ -36,5 +59,8 @@ class Health:
         for name, value in (("alike", diversity), ("right", right), ("broken", 0.0)):
             self.times[name] = self.times[name] + 1 if wrong[name] else 0
             if self.times[name] == PATIENCE:
-                log.warning(_ADVICE[name].format(value=value))
+                tries = [
+                    text for text, key, tried in _TRY[name] if not key or self.settings.get(key) != tried
+                ]
+                log.warning(_ADVICE[name].format(value=value) + ", ".join(tries[:-1]) + f" or {tries[-1]}")
         return any(times >= PATIENCE for times in self.times.values())

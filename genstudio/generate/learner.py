@@ -107,7 +107,7 @@ class GANLearner:
         self.penalties = torch.zeros(2)
         self.mean_of_processes: Callable[[Tensor], Tensor] = lambda x: x
         self.processes = 1
-        self.health = Health()
+        self.health = Health(vars(recipe))
         self.look: Extractor | None = None
         self._statistics: Statistics | None = None
 

@@ -85,7 +85,14 @@ class GenerateOptions(GeneratorOptions):
         if self.walk and self.count == 1:
             raise ValueError("expected at least two pictures to walk between, found count 1; raise it")
         if self.grid and self.count is not None and self.count > self.cells[0] * self.cells[1]:
-            raise ValueError(f"expected at most what a grid {self.grid} holds, found count {self.count}")
+            raise ValueError(
+                f"expected a count of at most {self.cells[0] * self.cells[1]} for a grid {self.grid}, found "
+                f"{self.count}; lower it, or ask for a larger grid"
+            )
+        if self.interpolate is not None and self.seed != type(self).model_fields["seed"].default:
+            raise ValueError(
+                f"expected no seed with interpolate, which names its own, found {self.seed}; leave it out"
+            )
         return self
 
     @property

@@ -17,7 +17,7 @@ from PIL import Image
 from genstudio import device as devices
 from genstudio import weights
 from genstudio.generate.dcgan import Generator
-from genstudio.generate.options import GeneratorOptions
+from genstudio.generate.options import GenerateOptions, GeneratorOptions
 from genstudio.generate.sampling import Pixels, as_pixels, class_of, latent, slerp
 from genstudio.options import OptionError
 
@@ -87,7 +87,7 @@ class Generate:
             class_name: one of `classes`; each picture's own, as likely as any other, if not given.
 
         Raises:
-            OptionError (a UsageError): a class the model does not have.
+            OptionError (a UsageError): a class the model does not have, or a number that cannot be meant.
         """
         made = self.pictures(count, seed=seed, truncation=truncation, class_name=class_name)
         return [Image.fromarray(each.pixels) for each in made]
@@ -96,6 +96,7 @@ class Generate:
         self, count: int, *, seed: int = 0, truncation: float | None = None, class_name: str | None = None
     ) -> Iterator[Made]:
         """The same, one by one, each with what it is of. Raises as `__call__` does, before the first."""
+        GenerateOptions(count=count, seed=seed, truncation=truncation)  # refuses what cannot be meant
         labels = [self.class_at(seed, k, class_name) for k in range(count)]
         names = [None if label is None else self.classes[label] for label in labels]
         codes = (self.code(seed, k, truncation, label) for k, label in enumerate(labels))

@@ -2,5 +2,6 @@
 
 ARCHS = {
     "encoder": "genstudio.stylize.encoder:Encoder",
+    "eyes": "genstudio.stylize.eyes:Eyes",
     "fast": "genstudio.stylize.fast:Fast",
 }

@@ -1,17 +1,16 @@
 """Whose features results are compared in: our encoder's, or VGG's. All answer by layer, in VGG's names."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genstudio import weights
+from genstudio.errors import WeightsError
 from genstudio.options import OptionError
 from genstudio.perceptual import VGGFeatures
+from genstudio.stylize.encoder import Encoder
 from genstudio.stylize.options import LAYERS
-
-if TYPE_CHECKING:
-    from genstudio.stylize.encoder import Encoder
 
 VGG_LEAST_PX = 16  # four poolings need as much
 
@@ -19,7 +18,7 @@ VGG_LEAST_PX = 16  # four poolings need as much
 class Ours(nn.Module):
     """(N, 3, H, W), 0..1 -> the encoder's levels by the names of VGG's layers that they stand for."""
 
-    def __init__(self, encoder: "Encoder") -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
@@ -43,7 +42,15 @@ class Theirs(nn.Module):
         return found
 
 
-def extractor(name: str, layers: Collection[str], encoder: "Encoder") -> nn.Module:
+def our_encoder() -> Encoder:
+    """Ours, which stands still. Raises WeightsError where its weights are not what they should be."""
+    _, net = weights.load_net("encoder", "stylize")
+    if not isinstance(net, Encoder):
+        raise WeightsError(f"stylize/encoder: expected an encoder, found {type(net).__name__.lower()}")
+    return net.requires_grad_(False)
+
+
+def extractor(name: str, layers: Collection[str]) -> nn.Module:
     """ "encoder", "vgg16" or "vgg19", to be asked for these layers.
 
     Raises OptionError (a UsageError) for a layer it has not, WeightsError where weights cannot be had.
@@ -54,4 +61,4 @@ def extractor(name: str, layers: Collection[str], encoder: "Encoder") -> nn.Modu
     if unknown or not layers:
         found = ", ".join(sorted(unknown)) or "none"
         raise OptionError("layers", f"expected some of {', '.join(LAYERS)} with our encoder, found {found}")
-    return Ours(encoder)
+    return Ours(our_encoder())

@@ -1,4 +1,4 @@
-"""Fast: any style in one pass. The encoder's levels take the style on (`transport`), a decoder makes of them
+"""Fast: any style in one pass. The eyes' levels take the style on (`transport`), a decoder makes of them
 the picture.
 
     level 4 -> carried -> conv, blocks -> up -+-> conv, blocks -> up ... -+-> conv, block -> conv -+-> picture
@@ -18,15 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genstudio.stylize.encoder import Encoder, EncoderConfig, conv3x3
+from genstudio.stylize.eyes import Eyes, EyesConfig, conv3x3
 from genstudio.stylize.transport import Statistics, Transport
 
 
 @dataclass(frozen=True)
 class FastConfig:
-    """The encoder's channels, the decoder's, and its residual blocks at each level, from the finest."""
+    """The eyes' channels, the decoder's, and its residual blocks at each level, from the finest."""
 
-    encoder: tuple[int, ...] = EncoderConfig.widths
+    eyes: tuple[int, ...] = EyesConfig.widths
     widths: tuple[int, ...] = (24, 56, 112, 160)
     blocks: tuple[int, ...] = (1, 1, 2, 2)
 
@@ -48,10 +48,10 @@ class Fast(nn.Module):
     def __init__(self, config: FastConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(EncoderConfig(config.encoder))
+        self.eyes = Eyes(EyesConfig(config.eyes))
         self.decoder = Decoder(config)
-        self.multiple = self.encoder.multiple
-        self.overlap_px = self.encoder.overlap_px + self.decoder.overlap_px
+        self.multiple = self.eyes.multiple
+        self.overlap_px = self.eyes.overlap_px + self.decoder.overlap_px
 
     def forward(self, x: Tensor, transport: Transport | None = None) -> Tensor:
         """Without a transport: the picture as the decoder gives it back."""
@@ -62,8 +62,8 @@ class Fast(nn.Module):
         return y
 
     def levels(self, x: Tensor) -> list[Tensor]:
-        """The pixels, and the encoder's levels."""
-        return [x.float(), *self.encoder(x)]
+        """The pixels, and the eyes' levels."""
+        return [x.float(), *self.eyes(x)]
 
     @property
     def device(self) -> torch.device:
@@ -101,7 +101,7 @@ class Decoder(nn.Module):
         widths, blocks = config.widths, config.blocks
         below = (*widths[:-1], 0)  # channels that come up from the level below, narrowed to the level's own
         self.enter = nn.ModuleList(
-            conv3x3(f + b, w) for f, b, w in zip(config.encoder, below, widths, strict=True)
+            conv3x3(f + b, w) for f, b, w in zip(config.eyes, below, widths, strict=True)
         )
         self.body = nn.ModuleList(
             nn.Sequential(*(Block(w) for _ in range(n))) for w, n in zip(widths, blocks, strict=True)

@@ -61,7 +61,7 @@ def measure(net: Fast, pictures: Iterable[Weighted]) -> Statistics:
             weights = np.ones((1, 1), np.float32)
         weights = np.broadcast_to(weights, pixels.shape[:2])
         rows, columns = (
-            spans(side, TILE_PX, net.encoder.overlap_px, net.encoder.multiple) for side in pixels.shape[:2]
+            spans(side, TILE_PX, net.eyes.overlap_px, net.eyes.multiple) for side in pixels.shape[:2]
         )
         for row in rows:
             for column in columns:

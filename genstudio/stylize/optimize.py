@@ -6,7 +6,6 @@ a time, to where strokes are drawn. Adam takes the steps: it stands the clipping
 two copies of the picture where L-BFGS holds dozens.
 """
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -23,8 +22,6 @@ from genstudio.errors import Stopped
 from genstudio.perceptual import gram
 from genstudio.stylize.losses import ContentLoss, GramLoss, total_variation
 from genstudio.tiling import Stop
-
-log = logging.getLogger("genstudio")
 
 COARSEST_PX = 128
 FACTOR = 2**0.5
@@ -110,8 +107,8 @@ def optimize(
     steps: int,
     on_event: Callable[[Event], None] = lambda event: None,
     stop: Stop | None = None,
-) -> tuple[Tensor, bool]:
-    """A picture like `start` brought to its aim, and whether all steps were done.
+) -> tuple[Tensor, int]:
+    """A picture like `start` brought to its aim, and how many of the steps were done.
 
     Ctrl-C ends the work and keeps what it has.
 
@@ -149,11 +146,10 @@ def optimize(
                 on_event(Event(done, steps, width, height, numbers, partial(as_pixels, now)))
             before = at_size[1], picture.detach()
     except KeyboardInterrupt:
-        log.warning("stopped after %d of %d steps; the picture is kept as it is", done, steps)
         small = _resized(start, *picture.shape[-2:])
         change = _resized(picture.detach() - small, *content.shape[-2:])
-        return (start + change).clamp(0, 1), False
-    return picture.detach(), True
+        return (start + change).clamp(0, 1), done
+    return picture.detach(), done
 
 
 def stages(height: int, width: int, steps: int) -> list[tuple[tuple[int, int], int]]:

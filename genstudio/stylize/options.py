@@ -121,7 +121,10 @@ class StylizeOptions(StylizerOptions):
         except ValueError:
             found = []
         if not found or not all(0 <= each < float("inf") for each in found) or not sum(found):
-            raise ValueError(f"expected numbers with commas, 0.7,0.3 for example, found {weights!r}")
+            raise ValueError(
+                "expected numbers of at least 0, not all 0, with commas, 0.7,0.3 for example, found "
+                f"{weights!r}"
+            )
         return weights
 
     def shares(self, count: int) -> list[float]:

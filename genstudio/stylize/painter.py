@@ -58,7 +58,7 @@ class Painter:
         self._tile = tile
         self._dtype = devices.precision(precision, net.device)
         self._extractors: dict[tuple[str, str], nn.Module] = {}
-        self._interrupted = False
+        self.interrupted: str | None = None  # by Ctrl-C while optimising: what then is to be said
         self._engine = TorchEngine(
             Styled(net),
             scale=1,
@@ -147,7 +147,7 @@ class Painter:
         Args:
             before: the result of the frame before, which optimising then begins with.
         """
-        if self._interrupted:  # what was at work when Ctrl-C came has been kept; nothing more is begun
+        if self.interrupted:  # what was at work when Ctrl-C came has been kept; nothing more is begun
             raise KeyboardInterrupt
         seen, alpha = _parts(picture)
         result = seen.copy()
@@ -210,15 +210,16 @@ class Painter:
             dtype=self._dtype,
         )
         try:
-            done, finished = optimize(content, start, aim, steps=options.steps, on_event=told, stop=stop)
+            made, done = optimize(content, start, aim, steps=options.steps, on_event=told, stop=stop)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise DeviceError(
                 f"expected memory to optimise {seen.shape[1]} x {seen.shape[0]} pixels on {device}, found "
                 "too little; ask for a smaller --size"
             ) from error
-        self._interrupted = not finished
+        if done < options.steps:
+            self.interrupted = f"stopped after {done} of {options.steps} steps; the picture is kept as it is"
         most = np.float32(TYPE_MAX[seen.dtype.name])
-        pixels = done[0].permute(1, 2, 0).cpu().numpy() * most
+        pixels = made[0].permute(1, 2, 0).cpu().numpy() * most
         return (pixels if most == 1 else np.rint(pixels)).astype(seen.dtype)
 
     def _mixed_grams(self, brush: Brush, options: StylizeOptions) -> Mapping[str, Tensor]:
@@ -229,12 +230,12 @@ class Painter:
     def _grams(self, style: Source, options: StylizeOptions) -> Mapping[str, Tensor]:
         layers = options.layers.split(",")
         net = self._extractor(options)
-        return style.grams(net, layers, options.style_scale, ours=options.extractor == "encoder")
+        return style.grams(net, layers, options.style_scale)
 
     def _extractor(self, options: StylizeOptions) -> nn.Module:
         key = options.extractor, options.layers
         if key not in self._extractors:
-            net = extractor(options.extractor, options.layers.split(","), self._net.encoder)
+            net = extractor(options.extractor, options.layers.split(","))
             self._extractors[key] = net.to(self._net.device).requires_grad_(False)
         return self._extractors[key]
 

@@ -9,6 +9,7 @@ What a stylizer wears and how pictures come and go is here; how one is painted, 
 """
 
 import copy
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,19 +21,22 @@ from PIL import Image
 from genstudio import device as devices
 from genstudio import images, weights
 from genstudio.arrays import is_tensor
-from genstudio.errors import WeightsError
+from genstudio.errors import UsageError, WeightsError
 from genstudio.images.picture import fitted
 from genstudio.pipeline import Again, AnyImage, Plan, Restorer, of_many
 from genstudio.stylize import styles
+from genstudio.stylize.extractors import Ours, our_encoder
 from genstudio.stylize.fast import Fast
 from genstudio.stylize.optimize import Event
-from genstudio.stylize.options import StylizeOptions, StylizerOptions
+from genstudio.stylize.options import LAYERS, StylizeOptions, StylizerOptions
 from genstudio.stylize.painter import Painter
 from genstudio.stylize.sources import Source, as_mask, in_colour, resized
 from genstudio.tiling import Progress, Stop, Tile
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger("genstudio")
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Stylize(Restorer):
         painted = Stylize.from_weights()(Image.open("photo.jpg"), "starry_night", strength=0.8)
 
     Args:
-        net: the fast net, on its device; its encoder is also what is optimised with.
+        net: the fast net, on its device.
         model: its name, for reports.
         precision: as for `from_weights`.
         tile: side in pixels of the tiles a picture is cut into, or "auto" or "off".
@@ -122,6 +126,8 @@ class Stylize(Restorer):
         Raises:
             UsageError, InputError, WeightsError: a style or mask that cannot be meant or read.
         """
+        if not chosen:
+            raise UsageError("expected a style, the name of one or a picture, found none")
         worn = copy.copy(self)
         worn.sources = tuple(Source(style, self.net) for style in chosen)
         worn.masks = tuple(as_mask(mask) for mask in (options.mask if masks is None else masks))
@@ -176,8 +182,13 @@ class Stylize(Restorer):
         overwrite: bool = False,
     ) -> None:
         """Write a picture's statistics as a style's file. Raises as `styles.save`, and InputError."""
-        card = styles.Card(styles.fingerprint(self.net.encoder), title, artist, year)
-        styles.save(path, Source(picture, self.net).statistics(1.0), card, overwrite=overwrite)
+        encoder = our_encoder()
+        card = styles.Card(
+            styles.fingerprint(self.net.eyes), styles.fingerprint(encoder), title, artist, year
+        )
+        source = Source(picture, self.net)
+        grams = source.grams(Ours(encoder.to(self.net.device)), LAYERS, 1.0)
+        styles.save(path, source.statistics(1.0), list(grams.values()), card, overwrite=overwrite)
 
     def plan(self, width: int, height: int, options: StylizeOptions) -> StylePlan:
         """How a picture of this size is done in the styles worn. Raises UsageError."""
@@ -233,6 +244,8 @@ class Stylize(Restorer):
                     stop=stop,
                     on_event=self.on_event,
                 )
+                if number == 1 and self.painter.interrupted:
+                    log.warning(self.painter.interrupted)
                 yield before
 
         channels = 4 if picture.channels in (2, 4) else 3
@@ -257,6 +270,9 @@ class Stylize(Restorer):
         todo = cast(StylePlan, plan(array.shape[1], array.shape[0]))
         sized = resized(in_colour(array), todo.height, todo.width)
         brushes = self.painter.brushes(self.sources, self.masks, lambda: [sized], todo.options)
-        return self.painter.paint(
+        painted = self.painter.paint(
             sized, brushes, todo.options, progress=progress, stop=stop, on_event=self.on_event
         )
+        if self.painter.interrupted:
+            log.warning(self.painter.interrupted)
+        return painted

@@ -1,4 +1,4 @@
-"""Where the encoder begins: as VGG-16 with the fewer channels that tell most of it.
+"""Where the eyes of the fast net begin: as VGG-16 with the fewer channels that tell most of it.
 
 Layer by layer the channels are chosen from which the others are best told by linear maps, and the convolution
 is fitted, by least squares on a few pictures, to answer what VGG's would, given what is left of the layer
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genstudio.perceptual import VGGFeatures
-from genstudio.stylize.encoder import Encoder, normalised
+from genstudio.stylize.eyes import Eyes, normalised
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1")
 # Not fitted to: VGG's zeros reach in from the edges.
@@ -18,8 +18,8 @@ EDGE = 2
 
 
 @torch.no_grad()
-def slim(encoder: Encoder, pictures: Tensor) -> None:
-    """Fill the encoder's convolutions, given pictures (N, 3, H, W), 0..1, to fit them on.
+def slim(eyes: Eyes, pictures: Tensor) -> None:
+    """Fill the eyes' convolutions, given pictures (N, 3, H, W), 0..1, to fit them on.
 
     Raises:
         WeightsError: VGG-16's features are missing.
@@ -27,7 +27,7 @@ def slim(encoder: Encoder, pictures: Tensor) -> None:
     wanted = VGGFeatures(LAYERS)(pictures)
     names = iter(LAYERS)
     h = normalised(pictures)
-    for module in nn.Sequential(*encoder.blocks).modules():
+    for module in nn.Sequential(*eyes.blocks).modules():
         if not isinstance(module, nn.Conv2d | nn.ReLU | nn.MaxPool2d):
             continue
         if isinstance(module, nn.Conv2d):

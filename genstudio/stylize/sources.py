@@ -15,6 +15,7 @@ from genstudio.errors import InputError
 from genstudio.options import OptionError
 from genstudio.perceptual import gram
 from genstudio.stylize import styles
+from genstudio.stylize.extractors import Ours
 from genstudio.stylize.fast import Fast
 from genstudio.stylize.measure import as_tensor, measure
 from genstudio.stylize.options import LAYERS
@@ -29,7 +30,7 @@ class Source:
     Raises:
         UsageError: no such style.
         InputError: what is no picture.
-        WeightsError: the file of a named style is damaged, or of another encoder.
+        WeightsError: the file of a named style is damaged, or of another net.
     """
 
     def __init__(self, style: Any, net: Fast) -> None:
@@ -41,7 +42,7 @@ class Source:
             name = str(style)
             if images.is_picture_name(Path(name)) or "/" in name:
                 raise InputError(f"{name}: no such file; check the spelling, or see --list-styles")
-            self._named = styles.load(name, styles.fingerprint(net.encoder))
+            self._named = styles.load(name, styles.fingerprint(net.eyes))
         else:
             self.pixels = as_colour(style)
 
@@ -59,23 +60,22 @@ class Source:
             self._measured[scale] = measure(self._net, [(self._sized(scale), None)])
         return self._measured[scale]
 
-    def grams(
-        self, extractor: nn.Module, layers: Sequence[str], scale: float, ours: bool
-    ) -> Mapping[str, Tensor]:
+    def grams(self, extractor: nn.Module, layers: Sequence[str], scale: float) -> Mapping[str, Tensor]:
         """By layer, (1, C, C). Raises OptionError for a named style where the extractor is not ours."""
         device = self._net.device
-        if ours:
-            known = dict(zip(LAYERS, self.statistics(scale).grams[1:], strict=True))
-            return {layer: known[layer].to(device) for layer in layers}
-        if self.pixels is None:
+        if self.pixels is not None:
+            with torch.no_grad():
+                found = extractor(as_tensor(self._sized(scale), device))
+            return {layer: gram(found[layer]) for layer in layers}
+        if not isinstance(extractor, Ours):
             raise OptionError(
                 "extractor",
                 f"expected encoder for {self.name}, which is statistics of its features; leave it out, or "
                 "give a picture",
             )
-        with torch.no_grad():
-            found = extractor(as_tensor(self._sized(scale), device))
-        return {layer: gram(found[layer]) for layer in layers}
+        known = styles.load_grams(self.name, styles.fingerprint(extractor.encoder))
+        by_layer = dict(zip(LAYERS, known, strict=True))
+        return {layer: by_layer[layer].to(device) for layer in layers}
 
     def _sized(self, scale: float) -> np.ndarray:
         assert self.pixels is not None

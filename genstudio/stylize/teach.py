@@ -1,7 +1,7 @@
 """Training the fast net: to make pictures that VGG-16 finds near a style and not far from their content.
 
-The encoder stands still; what is learned is the decoder, by the losses that results are judged by. A step
-judged by VGG-16 (`StyleJudge`) costs twice one judged by the encoder itself, which ranks pictures alike; so a
+The eyes stand still; what is learned is the decoder, by the losses that results are judged by. A step
+judged by VGG-16 (`StyleJudge`) costs twice one judged by the eyes themselves, which rank pictures alike; so a
 recipe may leave VGG-16 to the end.
 """
 
@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from genstudio import weights
-from genstudio.errors import UsageError, WeightsError
+from genstudio.errors import WeightsError
 from genstudio.perceptual import Look, StyleJudge, gram, judged
 from genstudio.stylize.fast import Fast, FastConfig
 from genstudio.stylize.learner import Stores, StyleLearner, StyleRecipe, save_sheet
 from genstudio.stylize.losses import total_variation
 from genstudio.stylize.transport import Transport
 from genstudio.training.loop import Losses, Update
+from genstudio.weights import Header
 
 # The least a style loss is divided by in training, as a share of |G(style)|^2.
 LEAST = 0.1
@@ -29,13 +30,15 @@ LEAST = 0.1
 @dataclass(frozen=True, kw_only=True)
 class FastRecipe(StyleRecipe):
     """Cut-outs of `crop_px`, and of `late_px` from a progress of `late_after` on, for textures as large as in
-    whole pictures. Until a progress of `vgg_after` the encoder judges, then VGG-16.
+    whole pictures. Until a progress of `vgg_after` the eyes judge, then VGG-16. `eyes` names weights of eyes,
+    or of a fast net, whose eyes are taken; None: drawn at random.
 
     The weights of the losses beside the style's: the content's distance, and how much neighbouring pixels
     differ (total variation).
     """
 
     net: FastConfig = field(default_factory=FastConfig)
+    eyes: str | None = "fast"
     late_px: int = 256
     late_after: float = 0.7
     vgg_after: float = 0.0
@@ -51,16 +54,18 @@ class FastLearner(StyleLearner):
     """The decoder; a batch is (contents, styles), (N, 3, crop, crop) each.
 
     Raises:
-        WeightsError: the encoder's weights, or with stores VGG-16's features, are missing.
+        WeightsError: the eyes' weights, or with stores VGG-16's features, are missing.
     """
 
     def __init__(self, recipe: FastRecipe, stores: Stores | None) -> None:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         net = Fast(recipe.net)
+        if stores is not None and recipe.eyes:
+            open_eyes(net, recipe.eyes)
         if recipe.warm_start:
             warm_start(net, recipe.warm_start)
-        net.encoder.requires_grad_(False)
+        net.eyes.requires_grad_(False)
         super().__init__(net, net.decoder, recipe, stores)
         self.judge = StyleJudge() if stores is not None else None
 
@@ -92,9 +97,9 @@ class FastLearner(StyleLearner):
         return losses
 
     def look(self, pictures: Tensor) -> Look:
-        """What the encoder sees, as `StyleJudge` has it of VGG-16."""
+        """What the eyes see, as `StyleJudge` has it of VGG-16."""
         net: Any = self.net
-        levels: list[Tensor] = net.encoder(pictures)
+        levels: list[Tensor] = net.eyes(pictures)
         return Look(tuple(gram(level) for level in levels), levels[-1])
 
     def transport(self, contents: Tensor, styles: Tensor) -> Transport:
@@ -123,20 +128,25 @@ class FastLearner(StyleLearner):
 
 
 def warm_start(net: Fast, name: str) -> None:
-    """Give `net` the encoder called `name`, or all that weights of a fast net hold.
+    """Give `net` what the fast net called `name` has learned.
 
     Raises WeightsError: there are no such weights, or they are of another size.
     """
-    try:
-        header, state = weights.load(name, "stylize")
-    except UsageError as error:
-        raise WeightsError(
-            f"expected {name}, which this recipe starts from, found none; train stylize/encoder first"
-        ) from error
-    part: nn.Module = net.encoder if header.arch == "encoder" else net
+    _fill(net, net, *weights.load(name, "stylize"))
+
+
+def open_eyes(net: Fast, name: str) -> None:
+    """Give `net` the eyes called `name`, or those of the fast net of this name. Raises as `warm_start`."""
+    header, state = weights.load(name, "stylize")
+    if header.arch == "fast":
+        state = {key.removeprefix("eyes."): value for key, value in state.items() if key.startswith("eyes.")}
+    _fill(net, net.eyes, header, state)
+
+
+def _fill(net: Fast, part: nn.Module, header: Header, state: dict[str, Tensor]) -> None:
     try:
         part.load_state_dict(state)
     except RuntimeError as error:
         raise WeightsError(
-            f"{name}: expected weights of a net like {net.config}, found {header.config}"
+            f"stylize/fast: expected weights of a net like {net.config}, found {header.arch} {header.config}"
         ) from error

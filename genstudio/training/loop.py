@@ -118,6 +118,7 @@ class Result:
 
     step: int
     finished: bool
+    stopped: bool  # by Ctrl-C or SIGTERM
     minutes: float
     scores: dict[str, float]
 
@@ -163,8 +164,9 @@ def train(
     k, spent, best = 0, 0.0, math.inf
     if resume:
         k, spent, best = checkpoint.load(run / "last.ckpt", learner, average, accelerator.device)
-    elif main:
+    if main:
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
+    if main and not resume:
         for old in ("stats.jsonl", "best.ckpt"):
             (run / old).unlink(missing_ok=True)
     accelerator.init_trackers("tensorboard")
@@ -220,7 +222,7 @@ def train(
             if last:
                 break
     accelerator.end_training()
-    return Result(k, k >= recipe.steps, spent + (time.monotonic() - began) / 60, scores)
+    return Result(k, k >= recipe.steps, stop.asked, spent + (time.monotonic() - began) / 60, scores)
 
 
 def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:

@@ -8,6 +8,7 @@ place of `open_pictures` here: the data, and the recipe as they make it.
 import dataclasses
 import difflib
 import json
+import logging
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +22,13 @@ from pydantic import TypeAdapter, ValidationError
 from genstudio import __version__, weights
 from genstudio import device as devices
 from genstudio.data.store import PictureStore, open_store, store_cache
-from genstudio.errors import InputError, UsageError, WeightsError
+from genstudio.errors import InputError, OutputError, UsageError, WeightsError
 from genstudio.options import OptionError
 from genstudio.training import loop
 from genstudio.training.options import TrainOptions
 
 NOTES = "run.json"
+log = logging.getLogger("genstudio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +54,10 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     run = options.out or Path("runs") / name.partition("/")[2]
     recipe = pick(module.RECIPES, name)
     devices.pick(options.device)
+    begun = None
     if options.resume:
         # What the run began with goes on; only what is asked for now changes it.
-        recipe = begun_as(run, recipe)
+        begun = recipe = begun_as(run, recipe)
     recipe = override(recipe, options.set)
     for key in ("steps", "seed", "clean", "metric"):
         value = getattr(options, key)
@@ -73,7 +76,12 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         return Sitting(run, recipe, len(data), None)
     if not options.resume and (run / "last.ckpt").exists():
         raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
-    run.mkdir(parents=True, exist_ok=True)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{run}: the folder of the run cannot be made ({error.strerror}); choose another --out"
+        ) from None
     notes = {
         "recipe": name,
         "data": " and ".join(each.resolve().name for each in (options.data, options.styles) if each),
@@ -81,11 +89,27 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         "hardware": hardware(),
         "code_version": __version__,
     }
+    if begun is not None:
+        _say_what_changed(run, begun, recipe, notes)
     (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
     result = loop.train(
         learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
     )
     return Sitting(run, recipe, len(data), result)
+
+
+def _say_what_changed(run: Path, begun: Any, recipe: Any, notes: dict[str, Any]) -> None:
+    """Of a run that goes on otherwise than it began; other pictures are added to those in its notes."""
+    was, now = (dataclasses.asdict(each) for each in (begun, recipe))
+    changes = [f"{key} {now[key]} (was {was[key]})" for key in now if now[key] != was[key]]
+    known = json.loads((run / NOTES).read_text("utf-8"))["data"] if (run / NOTES).is_file() else notes["data"]
+    if known.rpartition(", then ")[2] != notes["data"]:
+        changes.append(f"data {notes['data']} (was {known})")
+        notes["data"] = f"{known}, then {notes['data']}"
+    else:
+        notes["data"] = known
+    if changes:
+        log.warning("%s goes on with %s", run, ", ".join(changes))
 
 
 def open_pictures(options: TrainOptions, recipe: Any) -> tuple[PictureStore, Any]:
