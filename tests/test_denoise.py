@@ -16,6 +16,7 @@ from torch import nn
 
 from genstudio import Denoise, community, images
 from genstudio.cli import main
+from genstudio.data.drawings import drawing
 from genstudio.data.store import PictureStore, open_store
 from genstudio.denoise import neighbours, train
 from genstudio.denoise.dae import DAE, DAEConfig
@@ -224,7 +225,8 @@ def test_auto_sees_grey_and_transparent_pictures_as_they_are() -> None:
 
 def test_a_net_that_finds_the_noise_by_itself_takes_no_strength() -> None:
     x = noisy()
-    assert denoiser("blind")(picture(x)).notes == ()
+    (note,) = denoiser("blind")(picture(x)).notes
+    assert note.endswith("(estimated)")  # said all the same
     with pytest.raises(OptionError, match=r"strength: expected auto for blind.*found 25; use amount"):
         denoiser("blind")(x, strength=25)
 
@@ -405,6 +407,21 @@ def test_grey_pictures_have_grey_noise(store: PictureStore, noise: str) -> None:
             assert (noisy == noisy[:1]).all() == grey[-1]
             assert not torch.equal(noisy, clean)
     assert 0.25 < np.mean(grey) < 0.75
+
+
+def test_a_share_of_what_is_learned_from_are_drawings(store: PictureStore) -> None:
+    recipe = dataclasses.replace(TINY, **KINDS["photo"])
+    photographs, mixed = (
+        train.make_learner(dataclasses.replace(recipe, drawn=share), store).batch(0, 0)[2]
+        for share in (0, 0.5)
+    )
+    same = [torch.equal(a, b) for a, b in zip(photographs, mixed, strict=True)]
+    assert any(same)
+    assert not all(same)
+    for seed in range(20):
+        made = drawing(40, np.random.default_rng(seed))
+        assert (made.shape, made.dtype) == ((40, 40, 3), np.uint8)
+        assert np.array_equal(made, drawing(40, np.random.default_rng(seed)))
 
 
 def test_photo_noise_spares_some(store: PictureStore) -> None:

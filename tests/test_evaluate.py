@@ -20,6 +20,7 @@ from genstudio.evaluate.comparison import (
     as_table,
     compare,
     finite,
+    load,
 )
 from genstudio.evaluate.upscale import degraded, enlarge_bicubic, reduce, trial
 from genstudio.perceptual import LPIPS
@@ -177,6 +178,15 @@ def test_too_small_a_picture_is_named(folder: Path, caplog: pytest.LogCaptureFix
     assert done.left_out == ["c.png"]
     with pytest.raises(InputError, match=r"pictures that can all be compared, found c\.png"):
         as_metrics(done)
+
+
+def test_sixteen_bits_are_read_as_eight(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (20, 24), np.uint8)
+    Image.fromarray(grey).save(tmp_path / "8.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    eight, sixteen = (load(tmp_path / f"{bits}.png", trial(4)) for bits in (8, 16))
+    assert np.array_equal(eight, sixteen)
+    assert np.array_equal(eight[..., 0], grey)
 
 
 def test_what_cannot_be_read_is_left_out_and_counted(

@@ -119,6 +119,11 @@ def test_the_level_is_told_from_the_picture(name: str, level: int) -> None:
     assert estimate_std(noisy(picture(name), level)) == pytest.approx(level, rel=0.12)
 
 
+def test_grey_in_three_channels_is_grey() -> None:
+    grey = noisy(picture("camera"), 20)
+    assert estimate_std(grey.repeat(3, 2)) == estimate_std(grey)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_number_formats_agree(dtype: type) -> None:
     values = noisy(picture("chelsea"), 20).clip(0, 1)

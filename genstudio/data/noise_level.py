@@ -44,6 +44,8 @@ def estimate_std(picture: Array) -> float:
     Returns:
         0 for a picture too small to tell, under 2 pixels a side.
     """
+    if picture.shape[2] > 1 and (picture == picture[..., :1]).all():
+        picture = picture[..., :1]  # grey: equal channels would look like a picture with little noise
     blocks = _blocks(picture)
     if not blocks.size:
         return 0.0

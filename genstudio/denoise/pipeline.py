@@ -135,14 +135,12 @@ class Denoise(Restorer):
             noise_std = round(estimate_std(colour if alpha is None else _seen(colour, alpha)), 1)
             return at(noise_std, f"noise std {noise_std} (estimated)")
 
-        if not self.told:
-            if options.strength != "auto":
-                raise OptionError(
-                    "strength",
-                    f"expected auto for {self.model}, which finds the noise by itself, found "
-                    f"{options.strength:g}; use amount, or another model",
-                )
-            return at(0)
+        if not self.told and options.strength != "auto":
+            raise OptionError(
+                "strength",
+                f"expected auto for {self.model}, which finds the noise by itself, found "
+                f"{options.strength:g}; use amount, or another model",
+            )
         return replace(at(0), look=look) if options.strength == "auto" else at(options.strength)
 
 

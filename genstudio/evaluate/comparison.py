@@ -25,6 +25,7 @@ from rich.progress import track
 
 from genstudio import images, metrics
 from genstudio.errors import BatchError, InputError, UsageError
+from genstudio.images.picture import to_8bit, to_image
 from genstudio.sheets import Album
 from genstudio.weights import Metric
 
@@ -145,7 +146,8 @@ def load(file: Path, trial: Trial) -> Pixels:
 
     Raises InputError if it cannot be read, or is too small.
     """
-    pixels = np.asarray(images.to_pil(images.read(file)).convert("RGB"))
+    first = next(iter(images.read(file).frames))
+    pixels = np.asarray(to_image(to_8bit(first)).convert("RGB"))
     height, width = (side // trial.multiple * trial.multiple for side in pixels.shape[:2])
     if min(height, width) < max(2 * trial.border_px + 1, trial.least_px):
         found = f"{pixels.shape[1]} x {pixels.shape[0]}"

@@ -32,4 +32,4 @@ class StopRequest:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = True
-        log.warning("stopping after this step; the run is saved")
+        log.warning("stopping after this step; the run is saved then")
