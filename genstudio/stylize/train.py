@@ -46,6 +46,13 @@ encoder = EncoderRecipe(
     ema_decay=0.99,
     validate_every=250,
 )
+"""
+    genstudio train stylize/encoder --data PHOTOS --styles PAINTINGS
+
+61 minutes on a busy core of a 2-core CPU. On held-back pictures its features differ from VGG-16's by 0.0,
+13.4, 15.4 and 28.1 % of their energy at levels 1 to 4 (the eyes', lifted, by 7.2, 30.9, 45.0 and 75.5 %), and
+its Gram losses rank pairs of them as VGG-16's do by .9997, .998, .997 and .993 (Spearman).
+"""
 
 eyes = EyesRecipe(
     name="stylize/eyes",
