@@ -252,9 +252,10 @@ class Trainer:
             return f"at work: {so_far}{left}" if record.step else f"at work: getting ready. {command.said}"
         if code < 0:
             return f"ended by signal {-code}" + (f", {so_far}; {ended}" if record.steps else "")
-        if self._stopping and code == Stopped.exit_code:
+        if self._stopping and code == Stopped.exit_code and not record.step:
             return "stopped before its first step"
-        return f"{so_far}; {ended}" if code == 0 else f"did not work: {command.said}"
+        well = code in (0, Stopped.exit_code)
+        return f"{so_far}; {ended}" if well else f"did not work: {command.said}"
 
     def _end(self) -> None:
         if self.stop() and self._command is not None:
