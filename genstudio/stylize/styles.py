@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from genstudio.stylize.transport import Statistics
 
-# Directions kept. Of covariances 60 (of 192 channels at most): results of six styles differ by 48 to 58 dB
-# from those with all. Of Gram matrices 14 (of 512): 0.1 to 3 % of the squared distance from a photograph's.
+# Directions kept. Of covariances 60, of 192 channels at most: with 64, results of six styles differ by 48 to
+# 58 dB from those with all, with 48 by 41 to 52. Of Gram matrices 14, of 512: with 12, the error is at most
+# 3.7 % of the squared distance from a photograph's, with 16 at most 2.9 %.
 COVARIANCE_RANK = 60
 GRAM_RANK = 14
 
