@@ -108,7 +108,9 @@ class StylizeOptions(StylizerOptions):
     )
     seed: Annotated[int, _OPTIMIZE] = Field(default=0, ge=0, description="Of the noise to begin with.")
     save_every: Annotated[int | None, _OPTIMIZE] = Field(
-        default=None, ge=1, description="Write the picture after every so many steps too, beside OUT."
+        default=None,
+        ge=1,
+        description="Write the picture after every so many steps too, beside OUT; early ones are small.",
     )
 
     @field_validator("style_weights")
