@@ -149,7 +149,7 @@ def _stop_signals() -> Iterator[None]:
                 before[number] = signal.signal(number, stop)
         yield
     except BaseException as error:
-        if asked:
+        if asked and not isinstance(error, errors.Stopped):  # which says better what became of the work
             raise KeyboardInterrupt from error
         raise
     finally:

@@ -61,7 +61,7 @@ def fit(conv: nn.Sequential, inputs: Sequence[Tensor], answers: Sequence[Tensor]
     telling = torch.linalg.eigh(seen @ seen.mT).eigenvectors[:, -rank:]
     into.weight.copy_((telling.mT @ whitening)[..., None, None])
 
-    both = [_equations(into(h), y) for h, y in zip(inputs, answers, strict=True)]
+    both = [equations(into(h), y) for h, y in zip(inputs, answers, strict=True)]
     own, shared = (torch.stack(each).mean(0) for each in zip(*both, strict=True))
     mean = own[:-1, -1]
     own.diagonal().add_(1e-4 * own.diagonal().mean())
@@ -75,7 +75,7 @@ def fit(conv: nn.Sequential, inputs: Sequence[Tensor], answers: Sequence[Tensor]
     out.bias.copy_(bias + centre - directions @ (directions.mT @ centre))
 
 
-def _equations(inputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+def equations(inputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
     """Of a 3x3 convolution with bias, by least squares: second moments of patches, and with the answers."""
     height, width = inputs.shape[2:]
     patches = F.unfold(F.pad(inputs, (1, 1, 1, 1), mode="replicate"), 3)

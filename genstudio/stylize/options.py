@@ -31,7 +31,7 @@ class StylizerOptions(EngineOptions):
     method: Literal["fast", "optimize"] = Field(
         default="fast",
         description="fast: one pass through a net; optimize: change the picture step by step until its "
-        "features are the style's, which takes a minute or more.",
+        "features are the style's, which takes half a minute or more.",
     )
     extractor: Annotated[Literal["encoder", "vgg16", "vgg19"], _OPTIMIZE] = Field(
         default="encoder",

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from genstudio.perceptual import VGGFeatures
 from genstudio.stylize.eyes import Eyes, normalised
+from genstudio.stylize.factor import equations
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1")
-# Not fitted to: VGG's zeros reach in from the edges.
-EDGE = 2
 
 
 @torch.no_grad()
@@ -55,14 +54,8 @@ def telling(features: Tensor, count: int) -> list[int]:
 def fit(conv: nn.Conv2d, inputs: Tensor, answers: Tensor) -> None:
     """Make `conv` answer `inputs` (N, C, H, W) as nearly as it can with `answers` (N, C', H, W)."""
     assert conv.bias is not None
-    height, width = inputs.shape[2:]
-    patches = F.unfold(F.pad(inputs, (1, 1, 1, 1), mode="replicate"), 3)
-    patches = patches.view(*patches.shape[:2], height, width)
-    inner = (slice(None), slice(None), slice(EDGE, -EDGE), slice(EDGE, -EDGE))
-    x, y = (each[inner].transpose(0, 1).flatten(1).double() for each in (patches, answers))
-    x = torch.cat((x, torch.ones_like(x[:1])))
-    own = x @ x.mT / x.shape[1]
+    own, shared = equations(inputs, answers)
     own.diagonal().add_(1e-4 * own.diagonal().mean())
-    solved = torch.linalg.solve(own, y @ x.mT / x.shape[1], left=False)
+    solved = torch.linalg.solve(own, shared, left=False)
     conv.weight.copy_(solved[:, :-1].view_as(conv.weight))
     conv.bias.copy_(solved[:, -1])

@@ -36,6 +36,7 @@ class Source:
     def __init__(self, style: Any, net: Fast) -> None:
         self._net = net
         self._measured: dict[float, Statistics] = {}
+        self._looked: dict[tuple[nn.Module, float], dict[str, Tensor]] = {}
         self.name = str(style) if isinstance(style, str | Path) else "the style"
         self.pixels: np.ndarray | None = None
         if isinstance(style, str | Path) and not Path(style).is_file():
@@ -62,11 +63,16 @@ class Source:
 
     def grams(self, extractor: nn.Module, layers: Sequence[str], scale: float) -> Mapping[str, Tensor]:
         """By layer, (1, C, C). Raises OptionError for a named style where the extractor is not ours."""
+        if (extractor, scale) not in self._looked:
+            self._looked[extractor, scale] = self._look(extractor, scale)
+        return {layer: self._looked[extractor, scale][layer] for layer in layers}
+
+    def _look(self, extractor: nn.Module, scale: float) -> dict[str, Tensor]:
         device = self._net.device
         if self.pixels is not None:
             with torch.no_grad():
                 found = extractor(as_tensor(self._sized(scale), device))
-            return {layer: gram(found[layer]) for layer in layers}
+            return {layer: gram(each) for layer, each in found.items()}
         if not isinstance(extractor, Ours):
             raise OptionError(
                 "extractor",
@@ -74,8 +80,7 @@ class Source:
                 "give a picture",
             )
         known = styles.load_grams(self.name, styles.fingerprint(extractor.encoder))
-        by_layer = dict(zip(LAYERS, known, strict=True))
-        return {layer: by_layer[layer].to(device) for layer in layers}
+        return {layer: each.to(device) for layer, each in zip(LAYERS, known, strict=True)}
 
     def _sized(self, scale: float) -> np.ndarray:
         assert self.pixels is not None
