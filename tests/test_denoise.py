@@ -393,6 +393,17 @@ def test_levels_told_are_those_of_the_noise(store: PictureStore) -> None:
     assert torch.allclose(found, std, rtol=0.1)
 
 
+def test_squares_count_where_the_recipe_says_so(store: PictureStore) -> None:
+    learner = train.make_learner(dataclasses.replace(TINY, mse_after=0.5), store)
+    noisy, std, clean = learner.batch(0, 0)
+    off = learner.net(noisy, std) - clean
+    losses: list[torch.Tensor] = []
+    for progress in (0.49, 0.5):
+        learner.step((noisy, std, clean), progress, lambda loss, *_: losses.append(loss))
+    expected = [off.abs().mean().item(), (off**2).mean().item()]
+    assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("noise", ["gaussian", "white in photos", "photo"])
 def test_grey_pictures_have_grey_noise(store: PictureStore, noise: str) -> None:
     kind = KINDS["gaussian" if noise == "gaussian" else "photo"]

@@ -58,6 +58,24 @@ def store(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> PictureStor
     return open_store(photos, tmp_path_factory.mktemp("cache"), TINY.min_side_px)
 
 
+def test_crops_of_reduced_pictures(tmp_path: Path) -> None:
+    ramp = np.broadcast_to(2 * np.arange(96, dtype=np.uint8)[:, None], (96, 96, 3))
+    Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "ramp.png")
+    store = open_store(tmp_path, tmp_path / "cache", 16)
+
+    def slopes(share: float) -> np.ndarray:
+        crops = store.crops([0], 40, 16, np.random.default_rng(0), shrunk=share).astype(float)
+        return np.array([max(abs(np.diff(c[4:-4, 4:-4, 0], axis=a)).mean() for a in (0, 1)) for c in crops])
+
+    assert (slopes(0) == 2).all()
+    assert 0.2 < (slopes(0.5) == 2).mean() < 0.8
+    assert slopes(1).min() > 1.9
+    assert slopes(1).max() > 4
+    assert slopes(1).max() < 6.1
+    whole = store.crops([0], 1, 96, np.random.default_rng(0), shrunk=1)
+    assert sorted(whole.flatten()) == sorted(ramp.flatten())
+
+
 def averaged(folder: Path) -> dict[str, torch.Tensor]:
     net, _, _ = loop.load_average(folder, FidelityLearner(TINY, None))
     return {name: value.clone() for name, value in net.state_dict().items()}

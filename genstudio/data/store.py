@@ -17,12 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from PIL import Image
 
 from genstudio import images
 from genstudio.data.square import Pixels, on_white
 from genstudio.errors import InputError
 
 log = logging.getLogger("genstudio")
+
+MOST_SHRUNK = 3
 
 
 @dataclass(frozen=True)
@@ -63,19 +66,28 @@ class PictureStore:
         everything = list(range(len(self)))
         return train or everything, validate or everything[:1]
 
-    def crops(self, indices: list[int], count: int, size_px: int, rng: np.random.Generator) -> Pixels:
+    def crops(
+        self, indices: list[int], count: int, size_px: int, rng: np.random.Generator, shrunk: float = 0.0
+    ) -> Pixels:
         """`count` random squares, (count, size_px, size_px, 3), a pixel of a larger picture as likely as of
         a small one.
 
-        Every crop is turned and mirrored to one of its eight poses at random.
+        Every crop is turned and mirrored to one of its eight poses at random. A share `shrunk` of them is of
+        the picture at 1 to 1/`MOST_SHRUNK` of its size, down to what still holds a crop.
         """
         areas = np.array([self.entries[i].height * self.entries[i].width for i in indices], np.float64)
         out = np.empty((count, size_px, size_px, 3), np.uint8)
         for k, i in enumerate(rng.choice(indices, size=count, p=areas / areas.sum())):
             picture = self[int(i)]
-            y = rng.integers(picture.shape[0] - size_px + 1)
-            x = rng.integers(picture.shape[1] - size_px + 1)
-            crop = np.rot90(picture[y : y + size_px, x : x + size_px], int(rng.integers(4)))
+            px = size_px
+            if shrunk and rng.random() < shrunk:
+                px = min(*picture.shape[:2], round(size_px * rng.uniform(1, MOST_SHRUNK)))
+            y = rng.integers(picture.shape[0] - px + 1)
+            x = rng.integers(picture.shape[1] - px + 1)
+            crop = picture[y : y + px, x : x + px]
+            if px > size_px:
+                crop = np.asarray(Image.fromarray(crop).resize((size_px, size_px), Image.Resampling.BICUBIC))
+            crop = np.rot90(crop, int(rng.integers(4)))
             out[k] = crop[:, ::-1] if rng.integers(2) else crop
         return out
 

@@ -38,7 +38,8 @@ SHOWN = 4  # rows of a sheet of samples
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseRecipe(Recipe):
-    """Everything that decides a run. Noise levels are standard deviations on the 0..255 scale.
+    """Everything that decides a run. Noise levels are standard deviations on the 0..255 scale, progress a
+    share of the steps, and a share `shrunk` of the crops is of reduced pictures.
 
     With gaussian noise every crop gets a level of its own, of 0 to `most_noise`; with photo noise a share
     `white` gets that instead, in 8 bits, for not all noise is a camera's, and a share `untouched` none, so
@@ -62,6 +63,8 @@ class DenoiseRecipe(Recipe):
     untouched: float = 0.125
     grey: float = 0.125
     drawn: float = 0.0
+    shrunk: float = 0.0
+    mse_after: float = 1.0
     warm_start: str | None = None
     validation_px: int = 256
 
@@ -87,7 +90,7 @@ class DenoiseLearner(OneNet):
         assert self.store is not None
         r = self.recipe
         rng = np.random.default_rng((r.seed, k, process))
-        crops = self.store.crops(self.train_part, r.batch_size, r.crop_px, rng)
+        crops = self.store.crops(self.train_part, r.batch_size, r.crop_px, rng, r.shrunk)
         drawn = rng.random(r.batch_size) < r.drawn
         for index in np.flatnonzero(drawn):
             crops[index] = drawing(r.crop_px, rng)
@@ -113,7 +116,8 @@ class DenoiseLearner(OneNet):
 
     def step(self, batch: tuple[Tensor, Tensor, Tensor], progress: float, update: Update) -> Losses:
         noisy, std, clean = batch
-        loss = F.l1_loss(self.wrapped(noisy, std), clean)
+        distance = F.l1_loss if progress < self.recipe.mse_after else F.mse_loss
+        loss = distance(self.wrapped(noisy, std), clean)
         update(loss, self.optimizer, self.schedule(progress))
         return {"loss": loss}
 

@@ -38,6 +38,7 @@ class FidelityRecipe(Recipe):
     lr: float = 5e-3
     warmup: float = 0.01
     mse_after: float = 0.85
+    shrunk: float = 0.0  # the share of crops that are of reduced pictures
     warm_start: str | None = None
     validation_px: int = 512
 
@@ -63,7 +64,7 @@ class FidelityLearner(OneNet):
         assert self.store is not None
         r, scale = self.recipe, self.recipe.net.scale
         rng = np.random.default_rng((r.seed, k, process))
-        crops = self.store.crops(self.train_part, r.batch_size, r.min_side_px, rng)
+        crops = self.store.crops(self.train_part, r.batch_size, r.min_side_px, rng, r.shrunk)
         original = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
         reduced = metrics.shave(reduce_bicubic(original, scale), MARGIN_PX)
         return channels_last(reduced), channels_last(metrics.shave(original, MARGIN_PX * scale))
