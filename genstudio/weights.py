@@ -21,7 +21,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -163,7 +163,11 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
             return path, entry.sha256 if entry else None
     entry = read_index(packaged()).get(key)
     if entry and entry.url:
-        return download(key, entry), entry.sha256
+        from genstudio.fetching import fetch
+
+        target = cache() / f"{key}{SUFFIX}"
+        fetch(key, entry.url, entry.sha256, target)
+        return target, entry.sha256
     raise _unknown(bare, task)
 
 
@@ -196,70 +200,6 @@ def _unknown(bare: str, task: str) -> UsageError:
         f"no {task} model called {bare!r}; {hint}there {'is' if len(known) == 1 else 'are'} "
         f"{', '.join(known) or 'none installed'}, or give the path of a file"
     )
-
-
-def download(name: str, entry: IndexEntry) -> Path:
-    """The path in the cache of a file of the index; fetched if need be, verified before it takes its name."""
-    import pooch
-    import requests
-
-    assert entry.url is not None
-    pooch.get_logger().setLevel("WARNING")
-    target = cache() / f"{name}{SUFFIX}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fetch = pooch.HTTPDownloader(progressbar=_Bar(name))
-    try:
-        pooch.retrieve(
-            entry.url,
-            known_hash=f"sha256:{entry.sha256}",
-            fname=target.name,
-            path=target.parent,
-            downloader=fetch,
-        )
-    except requests.RequestException as error:
-        raise WeightsError(
-            f"{name}: cannot be fetched from {entry.url} ({type(error).__name__}); connect to the network, "
-            f"or put the file at {target}"
-        ) from error
-    except ValueError as error:
-        # pooch compares before it moves the file to its place, so nothing unverified is left behind.
-        raise WeightsError(
-            f"{name}: what {entry.url} sent has not the sha256 of the index ({entry.sha256[:12]}...); "
-            f"try again later, or put the right file at {target}"
-        ) from error
-    except OSError as error:
-        raise WeightsError(
-            f"{name}: cannot be stored in {target.parent} ({error.strerror or error})"
-        ) from error
-    return target
-
-
-class _Bar:
-    """A download's progress on stderr, in the shape pooch asks for; silent where stderr is no terminal."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.total = 0.0
-        self._progress: Any = None
-
-    def update(self, count: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        if self._progress is None:
-            console = Console(stderr=True)
-            columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-            self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
-            self._task = self._progress.add_task(f"fetching {self.name}", total=self.total)
-            self._progress.start()
-        self._progress.update(self._task, advance=count, total=self.total)
-
-    def reset(self) -> None:
-        """pooch rewinds to zero before it claims the whole, to end exactly at 100 %: nothing to show."""
-
-    def close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
 
 def verified(name_or_path: str | Path, task: str) -> tuple[Header, str]:

@@ -18,6 +18,7 @@ from genstudio import Denoise, community, images
 from genstudio.cli import main
 from genstudio.data.drawings import drawing
 from genstudio.data.store import PictureStore, open_store
+from genstudio.denoise import learner as learning
 from genstudio.denoise import neighbours, train
 from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
@@ -103,7 +104,7 @@ def test_the_fast_net_costs_a_tenth() -> None:
 
     def flops(name: str) -> int:
         with FlopCounterMode(display=False) as counter:
-            train.build(train.RECIPES[f"denoise/{name}"].net)(torch.rand(1, 3, 32, 32), 25.0)
+            learning.build(train.RECIPES[f"denoise/{name}"].net)(torch.rand(1, 3, 32, 32), 25.0)
         return counter.get_total_flops()
 
     assert flops("dae-fast") <= flops("dae-color") / 10
@@ -378,7 +379,7 @@ def test_samples_are_made_where_they_are_asked_for(
     learner = train.make_learner(dataclasses.replace(TINY, **KINDS[kind]), store)
     concatenated: list[int] = []
     cat = torch.cat
-    monkeypatch.setattr(train.torch, "cat", lambda p, d=0: concatenated.append(d) or cat(p, d))
+    monkeypatch.setattr(learning.torch, "cat", lambda p, d=0: concatenated.append(d) or cat(p, d))
     with torch.no_grad():
         scores = learner.validate(learner.net, None)
         assert 3 not in concatenated
