@@ -72,7 +72,7 @@ class Restorer(ABC):
     """Base of the tasks that answer a picture with a picture."""
 
     def __init__(self, *, tile: Tile = "auto") -> None:
-        self.tile = tile
+        self.tile = tiling.check(tile)
 
     @abstractmethod
     def plan(self, width: int, height: int, options: Any) -> Plan:

@@ -87,7 +87,7 @@ def plan(
     jobs = [_job(source, folder / below, files, fields or {}) for source, below in sources]
     owners: dict[str, Job] = {}
     for job in jobs:
-        _refuse_itself(job, ", or add --suffix -x4 to write beside it")
+        _refuse_itself(job, ", or add --suffix -new to write beside it")
         if job.known is None:
             refuse_shared(job, owners)
     kept = _without_earlier_results(jobs, inputs)

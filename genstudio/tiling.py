@@ -165,13 +165,19 @@ def spans(length: int, tile_px: int, overlap_px: int, multiple: int = 1) -> list
     return [Span(*each) for each in zip(lows, highs, cuts, cuts[1:], strict=False)]
 
 
-def tile_size(engine: "Engine", height: int, width: int, tile: Tile) -> int:
-    """What `tile` means in input pixels for a picture of this size on this engine."""
+def check(tile: Tile) -> Tile:
+    """The same. Raises UsageError for what is no tile."""
     if isinstance(tile, int):
         if tile < MIN_TILE_PX:
             raise UsageError(f"expected a tile of {MIN_TILE_PX} px or more, found {tile}; or take auto")
     elif tile not in ("auto", "off"):
         raise UsageError(f"expected a tile of auto, off or a number of pixels, found {tile!r}")
+    return tile
+
+
+def tile_size(engine: "Engine", height: int, width: int, tile: Tile) -> int:
+    """What `tile` means in input pixels for a picture of this size on this engine."""
+    check(tile)
     if tile == "off" or engine.tiles == "never":
         return max(height, width)
     if tile != "auto":

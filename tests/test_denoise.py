@@ -227,7 +227,7 @@ def test_auto_sees_grey_and_transparent_pictures_as_they_are() -> None:
 def test_a_net_that_finds_the_noise_by_itself_takes_no_strength() -> None:
     x = noisy()
     (note,) = denoiser("blind")(picture(x)).notes
-    assert note.endswith("(estimated)")  # said all the same
+    assert note.endswith(" (estimated; blind judges for itself)")
     with pytest.raises(OptionError, match=r"strength: expected auto for blind.*found 25; use amount"):
         denoiser("blind")(x, strength=25)
 
@@ -430,7 +430,7 @@ def test_a_share_of_what_is_learned_from_are_drawings(store: PictureStore) -> No
     same = [torch.equal(a, b) for a, b in zip(photographs, mixed, strict=True)]
     assert any(same)
     assert not all(same)
-    for seed in range(20):
+    for seed in range(60):
         made = drawing(40, np.random.default_rng(seed))
         assert (made.shape, made.dtype) == ((40, 40, 3), np.uint8)
         assert np.array_equal(made, drawing(40, np.random.default_rng(seed)))

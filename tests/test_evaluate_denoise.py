@@ -134,12 +134,21 @@ def test_a_classic_takes_noise_away(name: str) -> None:
         method = classics.CLASSICS[name].make()
     except ImportError as error:
         pytest.skip(str(error))
-    done = classical(method, None)(with_noise(CLEAN, "gaussian", 25, 0))
+    done = classical(method, None).restore(with_noise(CLEAN, "gaussian", 25, 0), CLEAN)
     assert (done.dtype, done.shape) == (np.uint8, CLEAN.shape)
     assert np.square(done - CLEAN.astype(float)).mean() < 0.5 * 25**2
     flat = np.full((16, 16, 3), 200, np.uint8)  # as small as may be
-    assert np.array_equal(classical(method, None)(flat), flat)
-    assert np.abs(classical(method, 25)(flat) - 200.0).max() <= 2
+    assert np.array_equal(classical(method, None).restore(flat, flat), flat)
+    assert np.abs(classical(method, 25).restore(flat, flat) - 200.0).max() <= 2
+
+
+def test_classics_are_told_what_nobody_can_know() -> None:
+    told: list[float] = []
+    informed = classical(lambda noisy, std: told.append(std) or noisy, None)
+    informed.restore(with_noise(CLEAN, "poisson", 25, 0), CLEAN)
+    informed.restore(np.minimum(CLEAN, 245) + np.uint8(10), np.minimum(CLEAN, 245))
+    noise = 255 * with_noise(CLEAN, "poisson", 25, 0) - CLEAN
+    assert told == pytest.approx([np.sqrt(np.square(noise).mean()), 10], rel=1e-3)
 
 
 def test_classics_that_are_not_there(

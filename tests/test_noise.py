@@ -1,11 +1,15 @@
 """Noise of the strength that was asked for, the same for the same seed, and told from the picture again."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data
 
 from genstudio.data import noise
+from genstudio.data.degrade import quantize
 from genstudio.data.noise_level import estimate_std
 
 FLAT = torch.full((4, 3, 64, 64), 0.5)
@@ -93,6 +97,12 @@ def test_photos_are_eight_bit_and_of_many_strengths() -> None:
     assert noise.shot_noise(1000, dice()).log10().std() > 0.5
 
 
+def test_half_of_what_is_filed_is_jpeg() -> None:
+    edges = torch.rand(40, 3, 8, 8, generator=dice())
+    kept = [torch.equal(a, b) for a, b in zip(noise.filed(edges, dice()), quantize(edges), strict=True)]
+    assert 0.25 < np.mean(kept) < 0.75
+
+
 # --- its level, from the picture --------------------------------------------------------------------------
 
 
@@ -117,6 +127,15 @@ def test_a_clean_picture_has_next_to_no_noise(name: str) -> None:
 @pytest.mark.parametrize("level", [5, 15, 25, 50, 75])
 def test_the_level_is_told_from_the_picture(name: str, level: int) -> None:
     assert estimate_std(noisy(picture(name), level)) == pytest.approx(level, rel=0.12)
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_the_level_under_jpeg(name: str, subsampling: int) -> None:
+    file = io.BytesIO()
+    pixels = (noisy(picture(name), 20).clip(0, 1) * 255).round().astype(np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", quality=90, subsampling=subsampling)
+    assert estimate_std(np.asarray(Image.open(file))) == pytest.approx(20, rel=0.15)
 
 
 def test_grey_in_three_channels_is_grey() -> None:

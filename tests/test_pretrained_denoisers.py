@@ -9,7 +9,7 @@ from skimage import data
 
 from genstudio import Denoise, evaluate, weights
 from genstudio.evaluate import classics
-from genstudio.evaluate.comparison import Judge, Pixels, Restore
+from genstudio.evaluate.comparison import Informed, Judge, Pixels, Restore
 from genstudio.evaluate.denoise import Noise, classical, restoring, with_noise
 from genstudio.weights import Installed
 
@@ -31,11 +31,13 @@ def originals() -> dict[str, Pixels]:
     return {name: np.ascontiguousarray(p[40:232, 140:332]) for name, p in pictures.items()}
 
 
-def psnr(restore: Restore, noise: Noise, noise_std: float = 25) -> float:
+def psnr(restore: Restore | Informed, noise: Noise, noise_std: float = 25) -> float:
     """Mean over `originals` in dB, RGB."""
     judge, found = Judge(["psnr"]), []
     for k, (name, original) in enumerate(originals().items()):
-        restored = restore(with_noise(original, noise, noise_std, seed=k))
+        noisy = with_noise(original, noise, noise_std, seed=k)
+        informed = isinstance(restore, Informed)
+        restored = restore.restore(noisy, original) if informed else restore(noisy)
         found.append(judge(name, restored, original, 0).values["psnr_rgb"])
     return float(np.mean(found))
 

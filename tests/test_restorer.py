@@ -364,6 +364,12 @@ def test_flat_alpha_never_rings() -> None:
         assert (y[..., 3][inside] == value).all()
 
 
+@pytest.mark.parametrize("tile", [0, 5, "x", None, 64.5])
+def test_what_is_no_tile_is_refused_at_once(tile: Any) -> None:
+    with pytest.raises(UsageError, match="expected a tile of"):
+        upscale(tile=tile)
+
+
 def test_alpha_in_tiles_is_alpha_whole() -> None:
     x = disk(150, 40)
     whole, tiled = upscale(tile="off")(x, scale=2), upscale(tile=32)(x, scale=2)

@@ -1,5 +1,5 @@
-"""Drawings made up by chance: text, lines, flat areas, pixel art. Photographs show a net too few hard edges,
-and what it never saw it takes for noise."""
+"""Drawings made up by chance: text, lines, hatching, flat areas, pixel art, dithering. Photographs show a net
+too few hard edges and fine lines, and what it never saw it takes for noise."""
 
 import string
 from typing import Any
@@ -8,12 +8,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
 LETTERS = np.array(list(string.ascii_letters + 2 * string.digits + ".,:;-+()/ " * 2))
 
 
 def drawing(side_px: int, rng: np.random.Generator) -> Pixels:
     """One, (side, side, 3)."""
-    make = (_text, _text, _shapes, _cells)[rng.integers(4)]
+    make = (_text, _text, _shapes, _hatching, _hatching, _rays, _cells, _dithered)[rng.integers(8)]
     return make(side_px, rng)
 
 
@@ -48,6 +49,56 @@ def _shapes(side_px: int, rng: np.random.Generator) -> Pixels:
         else:
             draw.ellipse(box, colour)
     return np.asarray(image.resize((side_px, side_px), Image.Resampling.BOX))
+
+
+def _hatching(side_px: int, rng: np.random.Generator) -> Pixels:
+    """Parallel lines, as on graph paper and in engravings: of any angle, mostly upright, in one direction or
+    two, hard or smooth."""
+    paper, ink = (np.array(colour, np.float64) for colour in _two_colours(rng))
+    y, x = np.mgrid[:side_px, :side_px].astype(np.float64)
+    angle = rng.choice((0, np.pi / 2, np.pi / 4, rng.uniform(0, np.pi)))
+    pitch, width = int(rng.integers(2, 25)), rng.choice((1.0, 1.0, rng.uniform(0.6, 2.5)))
+    hard = rng.random() < 0.6
+    covered = np.zeros((side_px, side_px))
+    for turn in range(rng.integers(1, 3)):
+        across = x * np.cos(angle + turn * np.pi / 2) + y * np.sin(angle + turn * np.pi / 2)
+        off = np.abs((across + rng.integers(pitch)) % pitch - pitch / 2)
+        line = (off <= width / 2) if hard else np.clip(width / 2 + 0.5 - off, 0, 1)
+        covered = np.maximum(covered, line)
+    covered *= rng.choice((1.0, rng.uniform(0.1, 1)))
+    return np.rint(paper + covered[..., None] * (ink - paper)).astype(np.uint8)
+
+
+def _rays(side_px: int, rng: np.random.Generator) -> Pixels:
+    """Fine lines from one point, and rings round it: a plan, a map, a test chart."""
+    finer = int(rng.integers(1, 4))
+    paper, ink = _two_colours(rng)
+    image = Image.new("RGB", (side_px * finer,) * 2, paper)
+    draw = ImageDraw.Draw(image)
+    x, y = (float(v) for v in rng.uniform(-0.2, 1.2, 2) * side_px * finer)
+    far, count = 2.0 * side_px * finer, int(rng.integers(4, 60))
+    for angle in np.linspace(0, 2 * np.pi, count, endpoint=False):
+        draw.line([(x, y), (x + far * np.cos(angle), y + far * np.sin(angle))], ink, finer)
+    for radius in np.arange(1, rng.integers(1, 12)) * rng.uniform(3, 20) * finer:
+        draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=ink, width=finer)
+    return np.asarray(image.resize((side_px, side_px), Image.Resampling.BOX))
+
+
+def _dithered(side_px: int, rng: np.random.Generator) -> Pixels:
+    """Soft shades in two or a few colours, by Floyd and Steinberg's error diffusion or in a fixed order."""
+    coarse = rng.integers(0, 256, (*rng.integers(2, 5, 2), 3), dtype=np.uint8)
+    soft = Image.fromarray(coarse).resize((side_px, side_px), Image.Resampling.BICUBIC)
+    kind = rng.integers(3)
+    if kind == 0:
+        return np.asarray(soft.convert("1").convert("RGB"))
+    if kind == 1:
+        few = Image.new("P", (1, 1))
+        few.putpalette(rng.integers(0, 256, int(rng.integers(2, 9)) * 3, dtype=np.uint8).tobytes())
+        return np.asarray(soft.quantize(palette=few, dither=Image.Dither.FLOYDSTEINBERG).convert("RGB"))
+    grid = np.tile(BAYER, (-(-side_px // 4),) * 2)[:side_px, :side_px]
+    paper, ink = _two_colours(rng)
+    on = np.asarray(soft.convert("L")) > 16 * grid + 8
+    return np.where(on[..., None], np.array(paper, np.uint8), np.array(ink, np.uint8))
 
 
 def _cells(side_px: int, rng: np.random.Generator) -> Pixels:

@@ -18,7 +18,7 @@ from genstudio.data.jpeg import jpeg
 RED_GAIN, BLUE_GAIN, BRIGHTENING = (1.9, 2.4), (1.5, 1.9), (0.8, 0.1)
 SHOT = (1e-4, 0.012)
 READ_SLOPE, READ_OFFSET, READ_SPREAD = 2.18, 1.2, 0.26
-# The share of `photo` that is a JPEG, and its quality.
+# The share of files that is a JPEG, and its quality.
 COMPRESSED, QUALITY = 0.5, (60.0, 95.0)
 
 
@@ -47,14 +47,16 @@ def salt_pepper(picture: Tensor, share: Tensor | float, generator: Generator) ->
 
 
 def photo(picture: Tensor, generator: Generator) -> Tensor:
-    """A photograph as a camera in use writes it, of any light: `camera` noise, half of them as JPEG.
+    """A photograph as a camera in use writes it, of any light: `camera` noise, `filed`."""
+    return filed(camera(picture, shot_noise(len(picture), generator), generator), generator)
 
-    (N, 3, H, W) in 0..1, of 256 levels.
-    """
-    noisy = quantize(camera(picture, shot_noise(len(picture), generator), generator))
+
+def filed(picture: Tensor, generator: Generator) -> Tensor:
+    """(N, 3, H, W) as in files: of 256 levels in 0..1, half of them what is left after JPEG."""
+    levels = quantize(picture)
     quality = _uniform(len(picture), QUALITY, generator)
     compressed = _uniform(len(picture), (0, 1), generator) < COMPRESSED
-    return torch.where(compressed.view(-1, 1, 1, 1), jpeg(noisy, quality), noisy)
+    return torch.where(compressed.view(-1, 1, 1, 1), jpeg(levels, quality), levels)
 
 
 def one_channel(picture: Tensor) -> Tensor:

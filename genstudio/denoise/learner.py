@@ -37,11 +37,11 @@ class DenoiseRecipe(Recipe):
     share of the steps, and a share `shrunk` of the crops is of reduced pictures.
 
     With gaussian noise every crop gets a level of its own, of 0 to `most_noise`; with photo noise a share
-    `white` gets that instead, in 8 bits, for not all noise is a camera's, and a share `untouched` none, so
-    that the net learns to leave clean pictures clean. A share `drawn` of the crops are drawings in place of
-    photographs, with photo noise half of them untouched. A share `grey` is made grey, noise included: there
-    the channels' noise is one and the same, which a net that has only seen colour takes for texture. With
-    `clean` "none" the pictures are noisy as they are and nothing is done to them.
+    `white` gets that instead, in 8 bits and half of it JPEG, for not all noise is a camera's, and a share
+    `untouched` none, so that the net learns to leave clean pictures clean. A share `drawn` of the crops are
+    drawings in place of photographs, with photo noise half of them untouched. A share `grey` is made grey,
+    noise included: there the channels' noise is one and the same, which a net that has only seen colour takes
+    for texture. With `clean` "none" the pictures are noisy as they are and nothing is done to them.
     """
 
     net: DAEConfig | DAEPlainConfig
@@ -102,7 +102,7 @@ class DenoiseLearner(OneNet):
         else:
             noisy = noise.photo(clean, generator)
             white, untouched = some(r.white), some(r.untouched)
-            noisy[white] = quantize(noise.gaussian(clean[white], std[white], generator))
+            noisy[white] = noise.filed(noise.gaussian(clean[white], std[white], generator), generator)
             untouched |= torch.from_numpy(drawn).to(self.device) & some(0.5)
             noisy[untouched] = clean[untouched]
         grey = some(r.grey)

@@ -133,7 +133,8 @@ class Denoise(Restorer):
         def look(colour: np.ndarray, alpha: np.ndarray | None) -> Plan:
             # Rounded as it is said, so that saying it again does the same.
             noise_std = round(estimate_std(colour if alpha is None else _seen(colour, alpha)), 1)
-            return at(noise_std, f"noise std {noise_std} (estimated)")
+            how = "estimated" if self.told else f"estimated; {self.model} judges for itself"
+            return at(noise_std, f"noise std {noise_std} ({how})")
 
         if not self.told and options.strength != "auto":
             raise OptionError(

@@ -47,6 +47,13 @@ LEAST_PX = {"psnr_y": 1, "psnr_rgb": 1, "ssim_y": 11, "lpips": 31}
 
 
 @dataclass(frozen=True)
+class Informed:
+    """A method that may look at the original, to be told of the damage what it cannot know."""
+
+    restore: Callable[[Any, Pixels], AnyPixels]  # of what a trial makes of an original, and the original
+
+
+@dataclass(frozen=True)
 class Trial:
     """One way of making pictures worse, and what of the restored ones counts."""
 
@@ -157,7 +164,11 @@ def load(file: Path, trial: Trial) -> Pixels:
 
 
 def compare(
-    trial: Trial, methods: Mapping[str, Restore], folder: Path, judge: Judge, album: Album | None = None
+    trial: Trial,
+    methods: Mapping[str, Restore | Informed],
+    folder: Path,
+    judge: Judge,
+    album: Album | None = None,
 ) -> Comparison:
     """Scores and pace of each method on every picture of `folder`; those that fail are named and left out.
 
@@ -185,7 +196,10 @@ def compare(
         restored: dict[str, AnyPixels] = {}
         for name, restore in methods.items():
             began = time.perf_counter()
-            restored[name] = restore(damaged)
+            if isinstance(restore, Informed):
+                restored[name] = restore.restore(damaged, original)
+            else:
+                restored[name] = restore(damaged)
             megapixels = original.shape[0] * original.shape[1] / 1e6
             pace[name].append((time.perf_counter() - began) / megapixels)
             scores[name].append(judge(file.name, restored[name], original, trial.border_px))

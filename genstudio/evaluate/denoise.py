@@ -6,8 +6,9 @@ clipped nor rounded; decided by the picture's place in the folder. Published PSN
 gets one noise in all its channels.
 
 A net that takes a noise level is told the true one there, as the classics are. Blind, as `genstudio denoise`
-is where nobody says more, it is told what is estimated from the noisy picture; so are all under any other
-noise, which has no one level. The time of an estimate counts.
+is where nobody says more, it is told what is estimated from the noisy picture, and the time of an estimate
+counts; so it is under any other noise, which has no one level. There the classics are told the true deviation
+of each picture's noise, which is more than anyone knows.
 """
 
 from collections.abc import Iterator
@@ -20,11 +21,10 @@ import torch
 
 from genstudio import tiling
 from genstudio.data import noise as noises
-from genstudio.data.noise_level import estimate_std
 from genstudio.denoise.options import DEFAULT_NOISE_STD, DenoiseOptions, EvaluateOptions
 from genstudio.denoise.pipeline import Denoise
 from genstudio.evaluate import classics, comparison
-from genstudio.evaluate.comparison import AnyPixels, Judge, Pixels, Restore, Trial, eight_bit
+from genstudio.evaluate.comparison import AnyPixels, Informed, Judge, Pixels, Restore, Trial, eight_bit
 from genstudio.sheets import Album
 
 Noise = Literal["gaussian", "poisson", "photo", "salt-pepper"]
@@ -48,7 +48,7 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     others = classics.chosen(options.against)
     known = noise_std if options.noise == "gaussian" else None
     denoise = Denoise.from_options(options)
-    methods: dict[str, Restore] = {}
+    methods: dict[str, Restore | Informed] = {}
     if known is not None and denoise.told:
         methods[denoise.model] = restoring(denoise, known)
     methods[f"{denoise.model}, blind" if denoise.told else denoise.model] = restoring(denoise)
@@ -127,14 +127,16 @@ def restoring(denoise: Denoise, strength: float | Literal["auto"] = "auto") -> R
     return restore
 
 
-def classical(method: classics.Method, noise_std: float | None) -> Restore:
-    """A classic's answer in 8 bits, told this noise level or, where none is known, the estimate."""
+def classical(method: classics.Method, noise_std: float | None) -> Informed:
+    """A classic's answer in 8 bits, told this noise level or, where none is known, what there really is."""
 
-    def restore(noisy: AnyPixels) -> Pixels:
-        told = estimate_std(noisy) if noise_std is None else noise_std
+    def restore(noisy: AnyPixels, original: Pixels) -> Pixels:
+        scaled = noisy / np.float32(255) if noisy.dtype == np.uint8 else noisy
+        told = noise_std
+        if told is None:
+            told = 255 * float(np.sqrt(np.square(scaled - original / np.float32(255)).mean()))
         if not told:
             return eight_bit(noisy)
-        scaled = noisy / np.float32(255) if noisy.dtype == np.uint8 else noisy
         return eight_bit(method(scaled.astype(np.float32, copy=False), told))
 
-    return restore
+    return Informed(restore)
