@@ -199,6 +199,15 @@ def test_classes_are_asked_for_by_name() -> None:
         Generate.from_weights("plain", device="cpu")(1, class_name="rose")
 
 
+def test_a_film_passes_each_of_its_seeds() -> None:
+    generate = Generate.from_weights("plain", device="cpu")
+    stops = [generate.code(seed, 0, None, None) for seed in (1, 5, 9)]
+    film = list(generate.between(stops, 8))
+    for seed, frame in ((1, film[0]), (5, film[4]), (9, film[-1])):
+        (expected,) = generate(1, seed=seed)
+        assert np.array_equal(frame, np.asarray(expected))
+
+
 def test_likeness_of_a_picture_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genstudio.generate.like.STEPS", 20)
     generate = Generate.from_weights("plain", device="cpu")
@@ -209,7 +218,6 @@ def test_likeness_of_a_picture_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
         np.abs(np.asarray(p).astype(float) - np.asarray(own)).mean() for p in generate(pipeline.BATCH, seed=0)
     )
     assert np.abs(found.pixels.astype(float) - np.asarray(own)).mean() < best
-    assert found.by == "pixels"
     assert seen == list(range(1, 21))
 
 
@@ -292,6 +300,15 @@ def test_a_walk_comes_back() -> None:
         (["out", "--model", "tny"], 2, "did you mean tiny?"),
         (["out", "--model", "tiny", "--class", "tulip"], 2, "--class: expected daisy, rose, found 'tulip'"),
         (["out", "--model", "tiny", "--grid", "3"], 2, "--grid: expected COLSxROWS"),
+        (["out.png", "--grid", "1000x1"], 2, "--grid: expected COLSxROWS of 1 to 999 each, 8x4 for example"),
+        (["a" * 300, "--model", "tiny"], 4, "too long"),
+        (["a" * 300 + ".png", "--model", "tiny"], 4, "too long"),
+        (["out.gif", "--interpolate", "1,2,3", "--frames", "2"], 2, "expected 3 frames or more"),
+        (["out.gif", "--walk", "--count", "9", "--frames", "8"], 2, "expected 9 frames or more"),
+        (["out.mp4", "--model", "tiny"], 2, "expected --walk or --interpolate for a film"),
+        (["out.png", "--model", "tiny", "--like", "-"], 2, "--like: expected the path of a photo, found -"),
+        (["out", "--count", "100001"], 2, "--count: "),
+        (["out", "--model", "classify/flowers"], 2, "expected a model of generate, found one of classify"),
         (["out", "--model", "tiny", "--interpolate", "3"], 2, "--interpolate: expected at least two seeds"),
         (["out.png", "--walk", "--grid", "2x2"], 2, "found grid and walk"),
         (["out.png", "--grid", "2x2", "--count", "5"], 2, "found 5; lower it"),

@@ -170,7 +170,7 @@ def test_resume_is_exact(recipe: GANRecipe, pictures: PictureSet, tmp_path: Path
     loop.train(GANLearner(recipe, pictures), recipe, tmp_path / "halves", device="cpu", resume=True)
     straight, halves = (torch.load(tmp_path / name / "last.ckpt") for name in ("straight", "halves"))
     for state in (straight, halves):
-        del state["minutes"]
+        del state["minutes"], state["measure"]  # a time, and a text
     torch.testing.assert_close(straight, halves, rtol=0, atol=0)
 
 
@@ -255,6 +255,30 @@ def test_the_best_and_the_last_are_kept(pictures: PictureSet, tmp_path: Path) ->
     assert loop.load_average(tmp_path, GANLearner(recipe, None))[1] == 4
 
 
+def test_a_best_by_another_measure_is_no_rival(
+    pictures: PictureSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = iter((1.0, 70.0, 60.0, 80.0))
+
+    class Scored(GANLearner):
+        def validate(self, net: torch.nn.Module, samples: Path | None) -> dict[str, float]:
+            return {"frechet": next(scores)}
+
+    def sitting(recipe: GANRecipe) -> tuple[int, float]:
+        resume = (tmp_path / "last.ckpt").exists()
+        loop.train(Scored(recipe, pictures), recipe, tmp_path, device="cpu", resume=resume)
+        return torch.load(tmp_path / "best.ckpt")["step"], torch.load(tmp_path / "last.ckpt")["best"]
+
+    assert sitting(replace(TINY, steps=2)) == (2, 1.0)
+    other = replace(TINY, metric_pictures=8)
+    assert sitting(replace(other, steps=4)) == (4, 70.0)
+    assert "sought anew, by frechet by untrained of 8 pictures (was frechet by untrained of 16" in caplog.text
+    caplog.clear()
+    assert sitting(replace(other, steps=6)) == (6, 60.0)
+    assert sitting(replace(other, steps=8)) == (6, 60.0)
+    assert not caplog.records
+
+
 # --- health ------------------------------------------------------------------------------------------------
 
 
@@ -304,7 +328,7 @@ def test_from_a_folder_to_weights_to_pictures(
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
     command = ["train", TINY.name, "--data", str(classes), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*command, "--metric", "vgg"]) == 2
-    assert not (tmp_path / "run" / "stats.jsonl").exists()
+    assert not (tmp_path / "run").exists()
     assert main(command) == 0
     begun = json.loads((tmp_path / "run" / "recipe.json").read_text("utf-8"))
     assert (begun["net"]["classes"], begun["metric"]) == (["daisy", "rose"], "untrained")
@@ -344,6 +368,35 @@ def test_one_picture_is_too_few(tmp_path: Path) -> None:
 def test_sizes_without_a_net_are_refused() -> None:
     with pytest.raises(UsageError, match=r"32, 64, 128, found 48"):
         run.override(TINY, ["net.size=48"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("net.latent=0", "of at least 1, found 0"),
+        ("net.width=0", "of at least 1, found 0"),
+        ("penalty_every=0", "of at least 1, found 0"),
+        ("validate_every=0", "of at least 1, found 0"),
+        ("metric_pictures=1", "of at least 2, found 1"),
+        ("betas=[0,1.5]", "from 0 to below 1, found 1.5"),
+        ("r1=-1", "of at least 0, found -1.0"),
+        ("ema_decay=2", "from 0 to 1, found 2.0"),
+        ("right_target=7", "from 0 to 1, found 7.0"),
+        ("generator_lr=nan", "above 0, found nan"),
+        ("generator_lr=0", "above 0, found 0.0"),
+        ("r2=Infinity", "of at least 0, found inf"),
+        ("adapt_pictures=0", "of at least 1, found 0"),
+    ],
+)
+def test_numbers_that_cannot_be_meant(
+    setting: str, expected: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "generate/dcgan-64", "--data", str(folder), "--out", out, "--set", setting]) == 2
+    key = setting.partition("=")[0]
+    error = f"genstudio: --set {key}: expected a finite number {expected}; choose another\n"
+    assert capsys.readouterr().err == error
+    assert not list(tmp_path.iterdir())  # neither a run nor prepared pictures
 
 
 @pytest.mark.parametrize("name", train.RECIPES)

@@ -248,6 +248,8 @@ def test_an_existing_run_is_not_written_over(
         ("nothing", "KEY=VALUE"),
         ("net.width=wide", "integer"),
         ("steps=1.5", "integer"),
+        ("lr=-1", r"--set lr: expected a finite number above 0, found -1\.0"),
+        ("net.depth=0", r"--set net\.depth: expected a finite number of at least 1, found 0"),
     ],
 )
 def test_bad_overrides_are_named(setting: str, message: str) -> None:
@@ -504,3 +506,18 @@ def test_resume_keeps_what_the_run_began_with(
         run.train(upscale_train, "upscale/compact-x2", again)
     with pytest.raises(WeightsError, match="without --resume"):
         run.train(upscale_train, TINY.name, again.model_copy(update={"out": tmp_path / "none"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"name": "upsc', "Unterminated string"),
+        ("[]", "no name, net"),
+        (b"\xff\xfe", "utf-8"),
+        ('{"name": "upscale/tiny", "net": {}, "steps": "many"}', "steps: .*found 'many'"),
+    ],
+)
+def test_a_damaged_recipe_is_named(text: str | bytes, found: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(WeightsError, match=rf"recipe\.json: .* a damaged file \(.*{found}.*\); put a copy"):
+        run.begun_as(tmp_path, TINY)

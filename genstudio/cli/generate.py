@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from genstudio import shell
 from genstudio.cli.app import JSON, TASK, app
+from genstudio.errors import UsageError
 from genstudio.generate.options import GenerateOptions
 from genstudio.tasks import TASKS
 
@@ -37,6 +39,8 @@ def generate(
     from genstudio.generate import files
     from genstudio.generate.pipeline import Generate
 
+    if str(options.like) in ("-", shell.STDIO):
+        raise UsageError("--like: expected the path of a photo, found -; name one")
     files.check(options, out)
     generator = Generate.from_options(options)
     enlarge = _enlarger() if options.upscale else None

@@ -12,11 +12,12 @@ from genstudio import __version__, images
 from genstudio.data.square import read_square
 from genstudio.errors import OutputError, UsageError
 from genstudio.generate import film
-from genstudio.generate.like import closest
+from genstudio.generate.like import FEATURES, closest
 from genstudio.generate.options import GenerateOptions
 from genstudio.generate.pipeline import Generate
 from genstudio.generate.sampling import Pixels
 from genstudio.images import Metadata
+from genstudio.images.atomic import as_output_error
 from genstudio.images.picture import still
 
 Enlarge = Callable[[Pixels], Pixels]
@@ -44,7 +45,9 @@ def check(options: GenerateOptions, out: Path) -> list[Path]:
             images.output_format(out, None, "PNG")
         images.check_target(out, (options.like,) if options.like else (), options.overwrite)
         return [out]
-    if _is_picture(out):
+    with as_output_error(str(out)):  # a name too long, a folder on the way that may not be entered
+        exists, is_folder = out.exists(), out.is_dir()
+    if images.is_picture_name(out) and not is_folder:
         if options.number > 1:
             raise UsageError(
                 f"{out}: expected a folder for {options.number} pictures, found a picture's name; name "
@@ -53,17 +56,15 @@ def check(options: GenerateOptions, out: Path) -> list[Path]:
         images.output_format(out, None, "PNG")
         images.check_target(out, (), options.overwrite)
         return [out]
-    if out.exists() and not out.is_dir():
+    if film.is_film_name(out) and not is_folder:
+        raise UsageError(f"{out}: expected --walk or --interpolate for a film, found neither; add one")
+    if exists and not is_folder:
         raise OutputError(f"{out}: expected a folder to write pictures into, found a file; name another")
     targets = [out / f"{k:05d}.png" for k in range(options.number)]
-    if out.exists():
+    if exists:
         for target in targets:
             images.check_target(target, (), options.overwrite)
     return targets
-
-
-def _is_picture(out: Path) -> bool:
-    return images.is_picture_name(out) and not out.is_dir()
 
 
 def write(
@@ -97,7 +98,7 @@ def write(
     elif options.like is not None:
         photo = read_square(options.like, generate.size)
         found = closest(generate, photo, seed=options.seed, class_name=options.class_name, progress=progress)
-        facts |= {"like": options.like.name, "distance": round(found.distance, 4), "by": found.by}
+        facts |= {"like": options.like.name, "distance": round(found.distance, 4), "by": FEATURES}
         yield _still(enlarge(found.pixels), out, facts, options.overwrite)
     else:
         made = generate.pictures(

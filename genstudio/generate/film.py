@@ -19,9 +19,13 @@ FRAMES_PER_SECOND = 30
 _SUFFIXES = (".gif", ".webp", ".png", ".apng", ".avif", ".mp4")
 
 
+def is_film_name(target: Path) -> bool:
+    return target.suffix.lower() in _SUFFIXES
+
+
 def check(target: Path) -> None:
     """Refuses a name no film can be written to, before it is made. Raises UsageError."""
-    if target.suffix.lower() not in _SUFFIXES:
+    if not is_film_name(target):
         raise UsageError(
             f"{target}: expected a film, {' '.join(_SUFFIXES)}, found {target.suffix!r}; see OUT"
         )

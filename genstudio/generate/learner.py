@@ -72,6 +72,10 @@ class GANRecipe(Recipe):
     metric_pictures: int = 2_048
     warm_start: str | None = None
 
+    @property
+    def measure(self) -> str | None:
+        return self.best_by and f"{self.best_by} by {self.metric} of {self.metric_pictures:,} pictures"
+
 
 class Batch(NamedTuple):
     """All that is random in one process's step; its parts are put together along the first axis."""
@@ -118,7 +122,7 @@ class GANLearner:
         self.probability, self.right = self.probability.to(self.device), self.right.to(self.device)
         self.mean_of_processes = lambda x: accelerator.reduce(x, "mean")
         self.processes = accelerator.num_processes
-        if accelerator.is_main_process:  # now, for what is not to be had should be said before hours of work
+        if accelerator.is_main_process:
             self.look = extractor(self.recipe.metric, self.device)
         if (
             self.pictures is not None

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genstudio.features import at_hand
+from genstudio import weights
 from genstudio.generate.pipeline import Generate
 from genstudio.generate.sampling import Pixels, as_pictures
-from genstudio.perceptual import LPIPS
 
+FEATURES = "stylize/encoder"
 DRAWN = 256
 KEPT = 4
 STEPS = 200
@@ -27,11 +27,10 @@ Distance = Callable[[Tensor, Tensor], Tensor]  # of pairs (N, 3, H, W) in -1..1,
 
 @dataclass(frozen=True)
 class Likeness:
-    """The picture found (H, W, 3), and how far it is from the photo by which distance."""
+    """The picture found (H, W, 3), and how far it is from the photo by `FEATURES`."""
 
     pixels: Pixels
     distance: float
-    by: str
 
 
 def closest(
@@ -46,7 +45,7 @@ def closest(
 
     Raises OptionError for a class the model does not have.
     """
-    distance, by = _distance(generate.device)
+    distance = _distance(generate.device)
     net, latents = generate.net, generate.net.config.latent
     target = as_pictures(torch.from_numpy(photo.copy())[None].to(generate.device))
     labels = [generate.class_at(seed, k, class_name) for k in range(DRAWN)]
@@ -72,17 +71,18 @@ def closest(
         best = int(apart(ends).argmin())
         (pixels,) = generate.render(iter([ends[best].cpu()]))
         made = as_pictures(torch.from_numpy(pixels)[None].to(generate.device))
-        return Likeness(pixels, float(distance(made, target)[0]), by)
+        return Likeness(pixels, float(distance(made, target)[0]))
 
 
-def _distance(device: torch.device) -> tuple[Distance, str]:
-    """LPIPS where its net is at hand, else by pixels at three sizes."""
-    if at_hand("alexnet"):
-        metric = LPIPS().to(device).metric  # the module itself, which lets gradients through
-        return lambda a, b: metric(a, b).flatten(), "LPIPS"
+def _distance(device: torch.device) -> Distance:
+    """By the directions of features of stylize's encoder, all its levels alike; as LPIPS (Zhang et al. 2018)
+    without its calibrated weights. By the features themselves the likeness is a blur."""
+    _, encoder = weights.load_net(FEATURES, "stylize")
+    encoder.to(device).requires_grad_(False)
 
-    def by_pixels(a: Tensor, b: Tensor) -> Tensor:
-        sizes = ((F.avg_pool2d(a, k), F.avg_pool2d(b, k)) for k in (1, 2, 8))
-        return torch.stack([(x - y).abs().mean((1, 2, 3)) for x, y in sizes]).mean(0)
+    def apart(a: Tensor, b: Tensor) -> Tensor:
+        levels = zip(encoder((a + 1) / 2), encoder((b + 1) / 2), strict=True)
+        turned = [(F.normalize(x, dim=1) - F.normalize(y, dim=1)).square().sum(1) for x, y in levels]
+        return torch.stack([each.mean((1, 2)) for each in turned]).mean(0)
 
-    return by_pixels, "pixels"
+    return apart

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from genstudio.options import DeviceOptions
 
 WALK_STOPS = 8
+MOST = 100_000  # pictures at once: the numbers that five digits have
 _KINDS = ("grid", "interpolate", "walk", "like")
 
 
@@ -28,6 +29,7 @@ class GenerateOptions(GeneratorOptions):
     count: int | None = Field(
         default=None,
         ge=1,
+        le=MOST,
         description="How many pictures (default 1; with --grid as many as it holds); with --walk how many it "
         f"passes (default {WALK_STOPS}).",
     )
@@ -62,7 +64,7 @@ class GenerateOptions(GeneratorOptions):
     @classmethod
     def _two_numbers(cls, grid: str | None) -> str | None:
         if grid is not None and not re.fullmatch(r"[1-9]\d{0,2}x[1-9]\d{0,2}", grid):
-            raise ValueError(f"expected COLSxROWS, 8x4 for example, found {grid!r}")
+            raise ValueError(f"expected COLSxROWS of 1 to 999 each, 8x4 for example, found {grid!r}")
         return grid
 
     @field_validator("interpolate")
@@ -88,6 +90,12 @@ class GenerateOptions(GeneratorOptions):
             raise ValueError(
                 f"expected a count of at most {self.cells[0] * self.cells[1]} for a grid {self.grid}, found "
                 f"{self.count}; lower it, or ask for a larger grid"
+            )
+        stops = self.number if self.walk else (self.interpolate or "").count(",") + 1
+        if self.is_film and self.frames < stops:
+            raise ValueError(
+                f"expected {stops} frames or more, one for each picture passed, found {self.frames}; raise "
+                "frames"
             )
         if self.interpolate is not None and self.seed != type(self).model_fields["seed"].default:
             raise ValueError(
@@ -118,7 +126,7 @@ class NoveltyOptions(GeneratorOptions):
 
     data: Path = Field(description="The pictures it was trained on.")
     download: bool = Field(default=False, description="Fetch a set that goes by its name.")
-    count: int = Field(default=256, ge=1, description="How many pictures to make.")
+    count: int = Field(default=256, ge=1, le=MOST, description="How many pictures to make.")
     metric: str = Field(
         default="auto",
         description="What pictures are compared by: vgg16, a classifier's name (classify/...), untrained; "

@@ -97,15 +97,24 @@ class Generate:
     ) -> Iterator[Made]:
         """The same, one by one, each with what it is of. Raises as `__call__` does, before the first."""
         GenerateOptions(count=count, seed=seed, truncation=truncation)  # refuses what cannot be meant
-        labels = [self.class_at(seed, k, class_name) for k in range(count)]
-        names = [None if label is None else self.classes[label] for label in labels]
-        codes = (self.code(seed, k, truncation, label) for k, label in enumerate(labels))
-        return (Made(k, names[k], pixels) for k, pixels in enumerate(self.render(codes)))
+        self.class_at(seed, 0, class_name)
+
+        def code(k: int) -> "Tensor":
+            return self.code(seed, k, truncation, self.class_at(seed, k, class_name))
+
+        def name(k: int) -> str | None:
+            label = self.class_at(seed, k, class_name)
+            return None if label is None else self.classes[label]
+
+        rendered = self.render(code(k) for k in range(count))
+        return (Made(k, name(k), pixels) for k, pixels in enumerate(rendered))
 
     def between(self, stops: "Sequence[Tensor]", frames: int) -> Iterator[Pixels]:
-        """`frames` pictures (H, W, 3) from the first of `stops` (codes) to the last, past the others."""
+        """`frames` pictures (H, W, 3) from the first of `stops` (codes) to the last; the others are among
+        them."""
         latents = self.net.config.latent
-        places = np.linspace(0, len(stops) - 1, frames)
+        reached = np.rint(np.linspace(0, frames - 1, len(stops)))
+        places = np.interp(np.arange(frames), reached, np.arange(len(stops)))
 
         def at(place: float) -> "Tensor":
             k = min(int(place), len(stops) - 2)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from genstudio.data.store import store_cache
 from genstudio.errors import InputError
-from genstudio.features import resolve
+from genstudio.features import extractor
 from genstudio.generate.dcgan import DCGANConfig
 from genstudio.generate.learner import GANLearner, GANRecipe
 from genstudio.generate.pictures import PictureSet, open_pictures
@@ -20,8 +20,10 @@ from genstudio.training.options import TrainOptions
 def open_data(options: TrainOptions, recipe: GANRecipe) -> tuple[PictureSet, GANRecipe]:
     """The pictures that `options` name, and the recipe with their classes and the name of its metric.
 
-    Raises InputError where they cannot be read, are less than two, or have other classes than the run.
+    Raises InputError where they cannot be read, are less than two, or have other classes than the run, and
+    what `extractor` does for a metric that is not to be had: now, before anything is made.
     """
+    metric = extractor(recipe.metric).name
     pictures = open_pictures(options.data, store_cache(), recipe.net.size, download=options.download)
     if len(pictures) < 2:
         raise InputError(f"{options.data}: expected at least two pictures, found one; add some")
@@ -31,7 +33,7 @@ def open_data(options: TrainOptions, recipe: GANRecipe) -> tuple[PictureSet, GAN
             f"{options.data}: expected the classes {', '.join(recipe.net.classes)}, of the run's "
             f"beginning, found {', '.join(classes) or 'none'}; see --out"
         )
-    return pictures, replace(recipe, net=replace(recipe.net, classes=classes), metric=resolve(recipe.metric))
+    return pictures, replace(recipe, net=replace(recipe.net, classes=classes), metric=metric)
 
 
 def make_learner(recipe: GANRecipe, pictures: PictureSet | None) -> GANLearner:

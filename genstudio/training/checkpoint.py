@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 
 def save(
-    path: Path, learner: "Learner | None", average: AveragedModel, step: int, minutes: float, best: float
+    path: Path,
+    learner: "Learner | None",
+    *,
+    average: AveragedModel,
+    step: int,
+    minutes: float,
+    best: float,
+    measure: str | None,
 ) -> None:
     """Write a checkpoint, without a learner one to export from alone. Raises WeightsError: see `diverged`."""
-    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "average": average.state_dict()}
+    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "measure": measure}
+    state["average"] = average.state_dict()
     if learner is not None:
         state["learner"] = learner.state_dict()
     if not all(torch.isfinite(tensor).all() for tensor in _tensors(state)):
@@ -35,8 +43,8 @@ def save(
 
 def load(
     path: Path, learner: "Learner | None", average: AveragedModel, device: torch.device
-) -> tuple[int, float, float]:
-    """Step, minutes, and the best score so far; the rest goes where it belongs.
+) -> tuple[int, float, float, str | None]:
+    """Step, minutes, the best score so far and what it is measured by; the rest goes where it belongs.
 
     Raises WeightsError where there is no checkpoint, or it is damaged or of another recipe.
     """
@@ -49,8 +57,9 @@ def load(
         if learner is not None:
             learner.load_state_dict(state["learner"])
         average.load_state_dict(state["average"])
-        best = state.get("best", math.inf)  # the runs of some weights that ship are older than it
-        return int(state["step"]), float(state["minutes"]), float(best)
+        # The runs of some weights that ship are older than these two.
+        best, measure = state.get("best", math.inf), state.get("measure")
+        return int(state["step"]), float(state["minutes"]), float(best), measure
     except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(

@@ -18,6 +18,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -32,6 +33,7 @@ from genstudio.training.progress import Progress
 from genstudio.training.stop import StopRequest
 
 Losses = dict[str, Tensor]
+log = logging.getLogger("genstudio")
 
 
 class Learner(Protocol):
@@ -73,6 +75,11 @@ class Recipe:
     validate_every: int = 2_000
     checkpoint_minutes: float = 5.0
     best_by: str | None = None  # of validation's scores: where it is least, best.ckpt keeps that net as well
+
+    @property
+    def measure(self) -> str | None:
+        """What makes a net the best, in words; a best by another measure is no rival."""
+        return self.best_by
 
 
 class Update:
@@ -161,9 +168,13 @@ def train(
     wrapped = learner.prepare(accelerator)
     average.module.to(accelerator.device)  # its counter stays on the CPU, where asking it costs nothing
     update = Update(accelerator, recipe.clip_norm)
+    save = partial(checkpoint.save, average=average, measure=recipe.measure)
     k, spent, best = 0, 0.0, math.inf
     if resume:
-        k, spent, best = checkpoint.load(run / "last.ckpt", learner, average, accelerator.device)
+        k, spent, best, by = checkpoint.load(run / "last.ckpt", learner, average, accelerator.device)
+        if recipe.measure and by and by != recipe.measure:
+            log.warning("%s: the best net is sought anew, by %s (was %s)", run, recipe.measure, by)
+            best = math.inf
     if main:
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
     if main and not resume:
@@ -215,9 +226,9 @@ def train(
                 _record(accelerator, run, k, scores)
                 if recipe.best_by is not None and scores[recipe.best_by] < best:
                     best = scores[recipe.best_by]
-                    checkpoint.save(run / "best.ckpt", None, average, k, spent + (now - began) / 60, best)
+                    save(run / "best.ckpt", None, step=k, minutes=spent + (now - began) / 60, best=best)
             if main and (last or (whole and now - saved > recipe.checkpoint_minutes * 60)):
-                checkpoint.save(run / "last.ckpt", learner, average, k, spent + (now - began) / 60, best)
+                save(run / "last.ckpt", learner, step=k, minutes=spent + (now - began) / 60, best=best)
                 saved = now
             if last:
                 break
@@ -230,7 +241,7 @@ def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
     average = averaged(learner.net)
     best = run / "best.ckpt"
     path = best if best.is_file() else run / "last.ckpt"
-    step, spent, _ = checkpoint.load(path, None, average, torch.device("cpu"))
+    step, spent, *_ = checkpoint.load(path, None, average, torch.device("cpu"))
     return average.module, step, spent
 
 
@@ -249,10 +260,10 @@ class _Remarks(logging.Handler):
         self.run, self.k = run, k
 
     def __enter__(self) -> None:
-        logging.getLogger("genstudio").addHandler(self)
+        log.addHandler(self)
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("genstudio").removeHandler(self)
+        log.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         with (self.run / "stats.jsonl").open("a", encoding="utf-8") as stats:

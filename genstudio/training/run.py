@@ -24,7 +24,7 @@ from genstudio import device as devices
 from genstudio.data.store import PictureStore, open_store, store_cache
 from genstudio.errors import InputError, OutputError, UsageError, WeightsError
 from genstudio.options import OptionError
-from genstudio.training import loop
+from genstudio.training import loop, ranges
 from genstudio.training.options import TrainOptions
 
 NOTES = "run.json"
@@ -102,7 +102,7 @@ def _say_what_changed(run: Path, begun: Any, recipe: Any, notes: dict[str, Any])
     """Of a run that goes on otherwise than it began; other pictures are added to those in its notes."""
     was, now = (dataclasses.asdict(each) for each in (begun, recipe))
     changes = [f"{key} {now[key]} (was {was[key]})" for key in now if now[key] != was[key]]
-    known = json.loads((run / NOTES).read_text("utf-8"))["data"] if (run / NOTES).is_file() else notes["data"]
+    known = _read(run / NOTES, "data")["data"] if (run / NOTES).is_file() else notes["data"]
     if known.rpartition(", then ")[2] != notes["data"]:
         changes.append(f"data {notes['data']} (was {known})")
         notes["data"] = f"{known}, then {notes['data']}"
@@ -126,13 +126,13 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
 
     Raises:
         InputError: `run` is no run folder.
-        WeightsError: its checkpoint is missing or damaged.
+        WeightsError: its checkpoint is missing, or a file of it damaged.
     """
     if not (run / "recipe.json").is_file() or not (run / NOTES).is_file():
         raise InputError(
             f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN"
         )
-    notes = json.loads((run / NOTES).read_text("utf-8"))
+    notes = _read(run / NOTES, "recipe", "data", "pictures", "hardware", "code_version")
     task = notes["recipe"].partition("/")[0]
     module = import_module(f"genstudio.{task}.train")
     begun = begun_as(run, pick(module.RECIPES, notes["recipe"]))
@@ -172,20 +172,44 @@ def pick(recipes: Mapping[str, Any], name: str) -> Any:
 
 
 def begun_as(run: Path, recipe: Any) -> Any:
-    """The recipe a run began with. Raises WeightsError where there is no run, UsageError for another's."""
+    """The recipe a run began with.
+
+    Raises WeightsError where there is no run, or a damaged one, UsageError for another recipe's.
+    """
     path = run / "recipe.json"
     if not path.is_file():
         raise WeightsError(f"expected a run to go on with, found none in {run}; start it without --resume")
-    values = json.loads(path.read_text("utf-8"))
+    values = _read(path, "name", "net")
     if values["name"] != recipe.name:
         raise UsageError(
             f"expected a run of {recipe.name} in {run}, found one of {values['name']}; see --out"
         )
-    return revive(recipe, values)
+    try:
+        return revive(recipe, values)
+    except UsageError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _read(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON file of a run. Raises WeightsError where it cannot be read or lacks one of `keys`."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(values, dict) or not values.keys() >= set(keys):
+        raise _damaged(path, f"no {', '.join(keys)}")
+    return values
+
+
+def _damaged(path: Path, found: str) -> WeightsError:
+    return WeightsError(
+        f"{path}: expected what training wrote there, found a damaged file ({found}); put a copy of it back, "
+        "or start a new run"
+    )
 
 
 def override(recipe: Any, settings: Sequence[str]) -> Any:
-    """`recipe` with `key.path=value` settings applied and checked against its types."""
+    """`recipe` with `key.path=value` settings applied and checked against its types and `ranges`."""
     values: dict[str, Any] = dataclasses.asdict(recipe)
     for setting in settings:
         path, equals, text = setting.partition("=")
@@ -202,7 +226,12 @@ def override(recipe: Any, settings: Sequence[str]) -> Any:
             node[key] = json.loads(text)
         except json.JSONDecodeError:
             node[key] = text
-    return revive(recipe, values)
+    try:
+        changed = revive(recipe, values)
+        ranges.check(changed)
+    except UsageError as error:
+        raise UsageError(f"--set {error}") from None
+    return changed
 
 
 def _keys(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -215,7 +244,7 @@ def _keys(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def revive(recipe: Any, values: dict[str, Any]) -> Any:
-    """A recipe of the same types as `recipe` from plain `values`."""
+    """A recipe of the same types as `recipe` from plain `values`. Raises UsageError for those of others."""
     # The net's config may be one of several dataclasses; the recipe's own says which.
     net = type(recipe.net)
     try:
@@ -225,7 +254,7 @@ def revive(recipe: Any, values: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"--set {where}: {first['msg'].lower()}, found {first['input']!r}") from None
+        raise UsageError(f"{where}: {first['msg'].lower()}, found {first['input']!r}") from None
 
 
 def hardware() -> str:
