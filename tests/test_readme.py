@@ -42,7 +42,7 @@ def table(of: str) -> str:
     lines = ["| option | | default | |", "|---|---|---|---|"]
     of_others = {"pictures": SHARED, "page": PageOptions.model_fields}
     for name, field in (of_others[of] if of in of_others else own(of)).items():
-        default = "" if field.default in (None, False, "", ()) else f"`{field.default}`"
+        default = "" if field.default in (None, "", ()) or field.default is False else f"`{field.default}`"
         lines.append(f"| `{flag(name, field)}` | {choices(field)} | {default} | {field.description} |")
     if of == "pictures":
         lines.append("| `--json` | | | One line of JSON for each picture on standard output. |")
