@@ -301,6 +301,9 @@ def test_collapse_is_noticed_and_said_once(caplog: pytest.LogCaptureFixture) -> 
         assert "the discriminator is right about 100%" in caplog.text or "right about 99%" in caplog.text
         assert [health.look(float("nan"), 0.5, finite=False) for _ in range(2)] == [False, True]
         assert "no numbers" in caplog.text
+        beginning = Health({})
+        assert not any(beginning.look(diversity, 0.8) for diversity in (0.03, 0.07, 0.2, 0.3, 0.45))
+        assert [beginning.look(0.45, 0.8) for _ in range(2)] == [False, True]  # and stays there
 
 
 def test_collapse_stands_in_the_run(pictures: PictureSet, tmp_path: Path) -> None:
@@ -339,7 +342,10 @@ def test_from_a_folder_to_weights_to_pictures(
     assert Image.open(tmp_path / "run" / "samples" / "0000008.png").size == (256, 256)
     assert main([*command, "--resume", "--steps", "10"]) == 0
     export = ["export", str(tmp_path / "run"), "--name", "generate/tiny", "--data-license", "CC0"]
-    assert main([*export, "--advice", "a test", "--folder", str(tmp_path / "home")]) == 0
+    export += ["--advice", "a test", "--folder", str(tmp_path / "home")]
+    assert main(export) == 0
+    assert main(export) == 4
+    assert main([*export, "--overwrite"]) == 0
     header, net = weights.load_net(tmp_path / "home" / "generate" / "tiny.safetensors", "generate")
     assert isinstance(net, Generator)
     assert net.config.classes == ("daisy", "rose")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 
 from genstudio import Denoise, evaluate, weights
@@ -64,13 +64,34 @@ def test_noise_of_cameras_is_taken_away_blind() -> None:
     assert ours > psnr(classical(classics.nlm(), None), "photo") + 1
 
 
-def test_what_has_no_noise_is_left_alone() -> None:
+@pytest.mark.parametrize("model", ["photo", "dae-color"])
+def test_what_has_no_noise_is_left_alone(model: str) -> None:
     """White exactly; pictures within 40 dB of themselves."""
-    denoise = Denoise.from_weights("dae-color")
+    denoise = Denoise.from_weights(model)
     assert denoise(Image.new("RGB", (37, 23), "white")).getcolors() == [(37 * 23, (255, 255, 255))]
     for name, original in originals().items():
         score = Judge(["psnr"])(name, denoise(original), original, 0)
         assert score.values["psnr_rgb"] > 40
+
+
+def line_art() -> dict[str, Image.Image]:
+    sheets = {name: Image.new("RGB", (240, 180), "white") for name in ("graph paper", "hatching", "rays")}
+    paper, hatching, rays = (ImageDraw.Draw(sheet) for sheet in sheets.values())
+    for k in range(0, 240, 8):
+        paper.line([(k, 0), (k, 180)], (180, 180, 180))
+        paper.line([(0, k), (240, k)], (180, 180, 180))
+        hatching.line([(k - 180, 0), (k, 180)], "black")
+        hatching.line([(k, 0), (k + 180, 180)], "black")
+        rays.line([(120, 180), (120 + 300 * np.cos(k / 76), 180 - 300 * np.sin(k / 76))], "black")
+        rays.ellipse([120 - k, 180 - k, 120 + k, 180 + k], outline="black")
+    return sheets
+
+
+def test_fine_lines_are_no_noise() -> None:
+    denoise = Denoise.from_weights("photo")
+    for name, drawing in line_art().items():
+        original = np.asarray(drawing)
+        assert Judge(["psnr"])(name, np.asarray(denoise(drawing)), original, 0).values["psnr_rgb"] > 45, name
 
 
 @pytest.mark.parametrize("level", [255, 128])

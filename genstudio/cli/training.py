@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from genstudio import weights
 from genstudio.cards import register
 from genstudio.cli.app import TASK, app
-from genstudio.errors import Stopped, UsageError
+from genstudio.errors import OutputError, Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 from genstudio.weightsfile import write_atomically
@@ -63,6 +63,7 @@ def export(
     folder: Annotated[
         Path | None, Parameter(help="Folder of weights to write into; your own if not given.")
     ] = None,
+    overwrite: Annotated[bool, Parameter(help="Replace weights of that name.", negative=())] = False,
 ) -> None:
     """Write a run's weights as a file that describes itself, with its index line and its card.
 
@@ -74,6 +75,13 @@ def export(
     task = name.partition("/")[0]
     if task not in TASKS or not re.fullmatch(r"[\w-]+/\w[\w.-]*", name):
         raise UsageError(f"--name: expected TASK/NAME (tasks: {', '.join(TASKS)}), found {name!r}")
+
+    target = (folder or weights.own()) / f"{name}.safetensors"
+    if target.exists() and not overwrite:
+        raise OutputError(
+            f"{target}: expected a new name, found weights that exist; choose another --name, or add "
+            "--overwrite"
+        )
 
     from genstudio import evaluate as measure
     from genstudio.training import run as training
@@ -89,7 +97,6 @@ def export(
         header = weights.read_header(path)
         if header.task != task:
             raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
-        target = (folder or weights.own()) / f"{name}.safetensors"
         write_atomically(target, path.read_bytes())
     register(target)
     print(target)

@@ -7,6 +7,7 @@ log = logging.getLogger("genstudio")
 
 # Of the root mean square distance between two real pictures, that between two generated ones.
 LEAST_DIVERSITY = 0.5
+RISING = 1.2  # of the diversity last seen: a run that begins has none, and gains it
 # Share of pictures the discriminator puts on the right side of the middle.
 MOST_RIGHT = 0.98
 PATIENCE = 2  # validations in a row: early on, all pictures are alike
@@ -48,14 +49,16 @@ class Health:
     def __init__(self, settings: Mapping[str, object]) -> None:
         self.settings = settings
         self.times = dict.fromkeys(_ADVICE, 0)
+        self.diversity = 1.0  # last seen
 
     def look(self, diversity: float, right: float, finite: bool = True) -> bool:
         """Whether something is wrong, by one validation's diversity (1: as real pictures) and rightness."""
         wrong = {
-            "alike": finite and diversity < LEAST_DIVERSITY,
+            "alike": finite and diversity < LEAST_DIVERSITY and diversity <= RISING * self.diversity,
             "right": finite and right > MOST_RIGHT,
             "broken": not finite,
         }
+        self.diversity = diversity
         for name, value in (("alike", diversity), ("right", right), ("broken", 0.0)):
             self.times[name] = self.times[name] + 1 if wrong[name] else 0
             if self.times[name] == PATIENCE:

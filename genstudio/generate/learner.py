@@ -243,14 +243,16 @@ class GANLearner:
             "judge_optimizer": self.judge_optimizer.state_dict(),
             "probability": self.probability,
             "right": self.right,
-            "health": dict(self.health.times),
+            "health": {**self.health.times, "diversity": self.health.diversity},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name in ("net", "discriminator", "optimizer", "judge_optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.probability, self.right = state["probability"], state["right"]
-        self.health.times = dict(state["health"])
+        times = dict(state["health"])
+        self.health.diversity = times.pop("diversity", 1.0)  # older runs have none
+        self.health.times = times
 
     def export(self, net: nn.Module) -> nn.Module:
         return net
