@@ -63,7 +63,8 @@ photo = replace(
     net=DAEConfig(told=False),
     noise="photo",
     white=0.25,
-    drawn=0.2,
+    drawn=0.25,
+    shrunk=0.3,
     most_noise=50,
     warm_start="dae-color",
     crop_px=96,
@@ -77,9 +78,12 @@ photo = replace(
     genstudio train denoise/photo --data PHOTOS
 
 22 minutes on a busy 2-core CPU, the first 2,000 steps without white noise, 1,600 steps more with grey white
-noise on grey pictures (--resume --steps 4800) and 2,400 with drawings (--steps 7200; 19 minutes on one core):
-34.26 dB of camera noise on the held-back photographs (n=12), and 30.69 dB of white noise of 25. Lines of
-small type that are clean come back at 62 to 70 dB; before the drawings, at 17 to 49.
+noise on grey pictures (--resume --steps 4800), 2,400 with drawings (--steps 7200), 5,800 with fine lines and
+dithering among these, half of the white noise as JPEG and pictures reduced (--steps 13000 --set drawn=0.25,
+then 0.2, shrunk=0.3), and 1,500 with untouched=0.25 and grey=0.25: 129 minutes in all. On the held-back
+photographs (n=12) 34.28 dB of camera noise and 30.70 dB of white noise of 25. Lines of small type that are
+clean come back at 72 to 86 dB, before the first drawings at 17 to 49; graph paper and hatching at 55 to 76,
+before fine lines were among them at 19 to 59.
 """
 
 RECIPES = {r.name: r for r in (dae_color, dae_fast, dae_plain, photo)}
