@@ -151,7 +151,7 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
         return path, entry.sha256 if entry else None
     name = str(name_or_path).replace("\\", "/")
     bare = name.removeprefix(f"{task}/")
-    if any(bare == each.name for each in installed()):
+    if "/" in bare and any(bare == each.name for each in installed()):
         raise UsageError(f"{bare}: expected a model of {task}, found one of {bare.partition('/')[0]}")
     if "/" in bare or path.suffix.lower() in (SUFFIX, ".pth", ".pt", ".ckpt"):
         raise WeightsError(

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genstudio.data.ycc import YCC_OF_RGB
+
 BLOCK_PX = 8
 
 # fmt: off
@@ -32,11 +34,6 @@ CHROMA_STEPS = (
     24, 26, 56, 99, 99, 99, 99, 99,
     47, 66, 99, 99, 99, 99, 99, 99,
     *(99,) * 32,
-)
-YCC_OF_RGB = (
-    (0.299, 0.587, 0.114),
-    (-0.168736, -0.331264, 0.5),
-    (0.5, -0.418688, -0.081312),
 )
 # fmt: on
 

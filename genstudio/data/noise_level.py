@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from genstudio.data.ycc import YCC_OF_RGB
+
 BLOCK_PX, BLOCKS = 32, 1_500
 QUANTILE, QUANTILE_Z = 0.1, -1.2816  # of block medians, and of a standard normal
 MEDIAN_OF_ABS = 0.6745  # of a standard normal
@@ -25,10 +27,7 @@ MEDIAN_ERROR = 1.17  # standard error of that median, of one standard deviation,
 PATCH_PX, PATCHES = 8, 20_000
 # Below so many patches for each of their values eigenvalues are spread by chance, not only by noise.
 LEAST_PATCHES = 8
-# Brightness and colour differences as JPEG has them (ITU T.871), and the share of the brightness's noise
-# below which the colours' was taken away.
-BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
-DIFFERENCES = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+# The share of the brightness's noise below which the colour differences' was taken away.
 SMOOTHED = 0.5
 # At the ends of the range noise is cut off. The share of values there up to which a block still tells of it,
 # and the share of blocks that is listened to in any case.
@@ -61,9 +60,8 @@ def estimate_std(picture: Array) -> float:
     if not blocks.size:
         return 0.0
     if blocks.shape[1] == 3:
-        brightness = _mixed(blocks, BRIGHTNESS)
-        least = min(_by_blocks(_mixed(blocks, weights)) for weights in DIFFERENCES)
-        if least < SMOOTHED * _by_blocks(brightness):
+        brightness, *differences = (_mixed(blocks, np.array(row, np.float32)) for row in YCC_OF_RGB)
+        if min(map(_by_blocks, differences)) < SMOOTHED * _by_blocks(brightness):
             blocks = brightness
     by_patches = _by_patches(blocks)
     return min(_by_blocks(blocks), math.inf if by_patches is None else by_patches)
