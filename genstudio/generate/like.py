@@ -22,7 +22,7 @@ STEPS = 200
 LR = 0.05
 OUTSIDE = 0.1  # weight of latents' being longer or shorter than drawn ones
 
-Distance = Callable[[Tensor, Tensor], Tensor]  # of pairs (N, 3, H, W) in -1..1, (N,)
+Distance = Callable[[Tensor], Tensor]  # of pictures (N, 3, H, W) in -1..1 from one, (N,)
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,13 @@ def closest(
 
     Raises OptionError for a class the model does not have.
     """
-    distance = _distance(generate.device)
     net, latents = generate.net, generate.net.config.latent
-    target = as_pictures(torch.from_numpy(photo.copy())[None].to(generate.device))
+    distance = _distance(as_pictures(torch.from_numpy(photo.copy())[None].to(generate.device)))
     labels = [generate.class_at(seed, k, class_name) for k in range(DRAWN)]
     drawn = torch.stack([generate.code(seed, k, None, labels[k]) for k in range(DRAWN)]).to(generate.device)
 
     def apart(codes: Tensor) -> Tensor:
-        made = net.decode(codes)
-        return distance(made, target.expand_as(made))
+        return distance(net.decode(codes))
 
     with torch.no_grad():
         found = torch.cat([apart(codes) for codes in torch.split(drawn, 32)])
@@ -71,18 +69,22 @@ def closest(
         best = int(apart(ends).argmin())
         (pixels,) = generate.render(iter([ends[best].cpu()]))
         made = as_pictures(torch.from_numpy(pixels)[None].to(generate.device))
-        return Likeness(pixels, float(distance(made, target)[0]))
+        return Likeness(pixels, float(distance(made)[0]))
 
 
-def _distance(device: torch.device) -> Distance:
+def _distance(target: Tensor) -> Distance:
     """By the directions of features of stylize's encoder, all its levels alike; as LPIPS (Zhang et al. 2018)
     without its calibrated weights. By the features themselves the likeness is a blur."""
     _, encoder = weights.load_net(FEATURES, "stylize")
-    encoder.to(device).requires_grad_(False)
+    encoder.to(target.device).requires_grad_(False)
 
-    def apart(a: Tensor, b: Tensor) -> Tensor:
-        levels = zip(encoder((a + 1) / 2), encoder((b + 1) / 2), strict=True)
-        turned = [(F.normalize(x, dim=1) - F.normalize(y, dim=1)).square().sum(1) for x, y in levels]
-        return torch.stack([each.mean((1, 2)) for each in turned]).mean(0)
+    def directions(pictures: Tensor) -> list[Tensor]:
+        return [F.normalize(level, dim=1) for level in encoder((pictures + 1) / 2)]
 
-    return apart
+    wanted = directions(target)
+
+    def distance(made: Tensor) -> Tensor:
+        levels = zip(directions(made), wanted, strict=True)
+        return torch.stack([(x - y).square().sum(1).mean((1, 2)) for x, y in levels]).mean(0)
+
+    return distance
