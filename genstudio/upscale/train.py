@@ -50,10 +50,13 @@ compact_x3 = replace(
 """2,200 steps from compact-x4's body, 8 minutes on a 2-core CPU: Set5 33.70 dB (Y, n=5).
 
     genstudio train upscale/compact-x3 --data PHOTOS
+
+The shipped file is that and 4,400 steps more (20 minutes of one core), some 400 of them towards 8,000:
+--resume --steps 6600 --set lr=2e-3 --set shrunk=0.5: 33.73 dB.
 """
 
 compact_x2 = replace(compact_x3, name="upscale/compact-x2", net=CompactConfig(scale=2))
-"""As compact-x3, 7 minutes: Set5 37.42 dB (Y, n=5)."""
+"""As compact-x3, 7 minutes: Set5 37.42 dB (Y, n=5); the shipped file, 6,600 steps as well, 37.47."""
 
 srcnn_x4 = FidelityRecipe(
     name="upscale/srcnn-x4",
@@ -69,7 +72,9 @@ srcnn_x4 = FidelityRecipe(
 """
 
 rrdb_x4 = replace(compact_x4, name="upscale/rrdb-x4", net=RRDBNetConfig(scale=4), steps=60_000)
-"""Meant for a GPU; no weights of it ship yet."""
+"""Meant for a GPU; no weights of it ship yet. On 2 CPU cores forward, backward and optimizer take 1.0 s for
+8 crops, compact-x4's 0.15 s for 16.
+"""
 
 photo_compact_x4 = AdversarialRecipe(
     name="upscale/photo-compact-x4",
