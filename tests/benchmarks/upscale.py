@@ -1,4 +1,4 @@
-"""What an upscaler costs in torch: ours beside an RRDB net of Real-ESRGAN's size, the same picture, one run.
+"""What upscalers cost in torch: all that ship and an RRDB net of Real-ESRGAN's size, in one run.
 
     python tests/benchmarks/upscale.py [--side 256] [--repeats 5] [--precision float32]
 
@@ -41,23 +41,26 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
     asked = parser.parse_args()
     picture = np.asarray(Image.open(PICTURE).convert("RGB").resize((asked.side, asked.side)))
-    print(
-        f"x4 of {asked.side} x {asked.side} px, median of {asked.repeats}, {torch.get_num_threads()} threads"
-    )
+    print(f"{asked.side} x {asked.side} px, median of {asked.repeats}, {torch.get_num_threads()} threads")
     head = ("params", "precision", "s", "MP/s", "MB", "GFLOP/s", "of product")
     print(f"{'model':28}" + "".join(f"{title:>11}" for title in head))
     with tempfile.TemporaryDirectory() as folder:
         peer = Path(folder) / "rrdb-23.pth"
         torch.manual_seed(0)
         torch.save(ESRGAN(num_blocks=23).state_dict(), peer)
-        models = {"compact-x4": "compact-x4", "srcnn-x4": "srcnn-x4", "RRDB 23 blocks (spandrel)": str(peer)}
+        ours = [each.path for each in weights.installed("upscale") if weights.packaged() in each.path.parents]
+        models = {
+            **{path.stem: Model(str(path)) for path in ours},
+            "compact-x4 --self-ensemble": Model("compact-x4", self_ensemble=True),
+            "RRDB 23 blocks (spandrel)": Model(str(peer)),
+        }
         for precision in asked.precision:
             product = matrix_rate(precision)
             for name, model in models.items():
                 # A process of its own for each, or one would be given the memory that another let go.
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                     row = pool.submit(measure, picture, model, precision, asked.repeats).result()
-                megapixels = asked.side**2 * 16 / row.seconds / 1e6
+                megapixels = asked.side**2 * row.scale**2 / row.seconds / 1e6
                 rate = row.flops_per_px * asked.side**2 / row.seconds / 1e9
                 numbers = f"{row.params / 1e6:10.2f}M{precision:>11}{row.seconds:11.3f}{megapixels:11.2f}"
                 print(
@@ -66,27 +69,41 @@ def main() -> None:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A name or a file, and whether the mean over eight poses is asked for."""
+
+    name: str
+    self_ensemble: bool = False
+
+
+@dataclass(frozen=True)
 class Row:
     """What one model cost: median seconds a call, and the most bytes above those of the loaded model."""
 
+    scale: int
     params: int
     seconds: float
     bytes: float
     flops_per_px: float
 
 
-def measure(picture: np.ndarray, model: str, precision: str, repeats: int) -> Row:
-    upscale = Upscale.from_weights(model, precision=precision, engine="torch")
+def measure(picture: np.ndarray, model: Model, precision: str, repeats: int) -> Row:
+    scale, net = net_of(model.name)
+    upscale = Upscale.from_weights(
+        model.name, precision=precision, engine="torch", self_ensemble=model.self_ensemble
+    )
     with peak_memory() as memory:
-        seconds = median_seconds(partial(upscale, picture, scale=4), repeats)
-    net = net_of(model)
-    return Row(sum(p.numel() for p in net.parameters()), seconds, memory[0], flops_per_px(net))
+        seconds = median_seconds(partial(upscale, picture, scale=scale), repeats)
+    flops = flops_per_px(net) * (8 if model.self_ensemble else 1)
+    return Row(scale, sum(p.numel() for p in net.parameters()), seconds, memory[0], flops)
 
 
-def net_of(model: str) -> torch.nn.Module:
+def net_of(model: str) -> tuple[int, torch.nn.Module]:
     if model.endswith(".pth"):
-        return community.describe(Path(model)).model
-    return weights.load_net(model, "upscale")[1]
+        described = community.describe(Path(model))
+        return described.scale, described.model
+    header, net = weights.load_net(model, "upscale")
+    return header.scale, net
 
 
 def matrix_rate(precision: str, size: int = 2048) -> float:
