@@ -17,7 +17,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin
 
 from genstudio import images
 from genstudio.errors import InputError, OutputError, UsageError
@@ -1054,13 +1054,33 @@ def test_png_text_survives_pillow_written_files() -> None:
     }
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_the_size_is_told_without_decoding(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turns = {"exif": exif} if format in ("PNG", "JPEG", "WEBP", "TIFF") else {}
+    data = encoded(pil(smooth(24, 32)), format, **turns)
+    decoded: list[tuple[int, int]] = []
+    load = ImageFile.ImageFile.load
+
+    def watched(self: Any) -> Any:
+        decoded.append(self.size)
+        return load(self)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", watched)
+    assert images.size(data) == ((24, 32) if turns else (32, 24))
+    assert all(max(size) == 1 for size in decoded)
+    images.read(data)
+    assert max(decoded[-1]) == 32  # so it would have been seen
+
+
 def test_the_size_is_told_by_the_header_alone(tmp_path: Path) -> None:
     turned = Image.fromarray(smooth(24, 32))
     exif_of_turned = turned.getexif()
     exif_of_turned[0x0112] = 6
     whole = encoded(turned, "JPEG", exif=exif_of_turned)
     assert images.size(whole) == (24, 32) == images.read(whole).frames[0].shape[1::-1]  # type: ignore[index]
-    assert images.size(whole[:-40]) == (24, 32)  # nothing is decoded
+    assert images.size(whole[:-40]) == (24, 32)
     deep = io.BytesIO()
     tifffile.imwrite(deep, noise(10, 20, 3, np.uint16), photometric="rgb")
     assert images.size(deep.getvalue()) == (20, 10)
@@ -1069,3 +1089,32 @@ def test_the_size_is_told_by_the_header_alone(tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(b"<html>")
     with pytest.raises(InputError, match=r"page\.png: expected a picture"):
         images.size(tmp_path / "page.png")
+
+
+def test_text_of_any_alphabet_goes_into_a_tiff(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    told = {270: "Zürich, 東京", 305: "Bildbearbeitung ä", 315: "Jürgen"}
+    for tag, text in told.items():
+        exif[tag] = text.encode("utf-8")
+    picture = images.read(encoded(pil(smooth()), "JPEG", exif=exif))
+    images.write(picture, tmp_path / "a.tif")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tags = file.pages.first.tags
+        assert {tag: tags[tag].value for tag in told} == told
+
+
+@pytest.mark.parametrize(("bits", "key"), [(1, 0), (1, 1), (2, 0), (2, 3), (4, 5), (4, 15)])
+def test_a_transparent_grey_of_few_bits(bits: int, key: int) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64 // bits, 1, bits, 0, 0, 0, 0))
+    row = b"\0" + bytes([0, 0x55, 0xFF, 0, 0x55, 0xFF, 0x1B, 0xE4])
+    body = chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", zlib.compress(row))
+    data = b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")
+    theirs = imagecodecs.png_decode(data)
+    assert (theirs[..., 1] == 0).any()
+    assert np.array_equal(next(iter(images.read(data).frames)), theirs)
+
+
+def test_a_png_wider_than_its_library_allows_is_refused_at_once() -> None:
+    wide = images.from_pil(Image.new("L", (1_000_001, 1)))
+    with pytest.raises(OutputError, match=r"PNG holds at most 1000000 pixels a side.*write TIFF"):
+        images.write(wide, io.BytesIO(), format="png")

@@ -28,7 +28,8 @@ _ALL = frozenset({"icc_profile", "exif", "xmp", "dpi"})
 
 # not JPEG 2000: Pillow never returns from writing it to a full disk
 WRITTEN = {
-    "PNG": Format((".png", ".apng"), deep=True, animated=True, keeps=_ALL | {"text"}),
+    # libpng's own limit
+    "PNG": Format((".png", ".apng"), 1_000_000, deep=True, animated=True, keeps=_ALL | {"text"}),
     "JPEG": Format((".jpg", ".jpeg", ".jpe", ".jfif"), 65535, alpha=False, keeps=_ALL | {"comment"}),
     "WEBP": Format((".webp",), 16383, grey=False, animated=True, keeps=_ALL - {"dpi"}),
     "TIFF": Format((".tif", ".tiff"), deep=True, keeps=_ALL),
@@ -100,7 +101,7 @@ def check_fits(name: str, width: int, height: int, animated: bool, where: str) -
     if max(width, height) > row.max_side_px:
         raise OutputError(
             f"{where}: {name} holds at most {row.max_side_px} pixels a side, found {width} x {height}; "
-            "write PNG or TIFF"
+            "write TIFF"
         )
 
 

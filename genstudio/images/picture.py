@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngImageFile
 
 from genstudio.errors import InputError
 from genstudio.images import exif as exif_block
@@ -108,6 +109,7 @@ def pixels(image: Image.Image) -> tuple[Array, list[str]]:
     """
     notes: list[str] = []
     mode = image.mode
+    _mend_grey_key(image)
     image.load()  # before `info` is looked at: some formats say more after the pixels
     if mode.startswith("I;16") or (mode == "I" and image.format == "PPM"):
         # Pillow reads a 16-bit PGM into 32-bit integers, scaled to 0..65535
@@ -133,6 +135,15 @@ def pixels(image: Image.Image) -> tuple[Array, list[str]]:
     elif mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
     return _array(image), notes
+
+
+def _mend_grey_key(image: Image.Image) -> None:
+    """A PNG's transparent grey, of 2 or 4 bits, as one of the 256 that Pillow makes of them."""
+    tiles = image.tile if isinstance(image, PngImageFile) else []
+    most = {"L;2": 3, "L;4": 15}.get(str(tiles[0].args)) if tiles else None
+    key = image.info.get("transparency")
+    if most and isinstance(key, int) and key <= most:  # not an animation's, mended at the frame before
+        image.info["transparency"] = key * (255 // most)
 
 
 def _array(image: Image.Image) -> Array:

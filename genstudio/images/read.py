@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from genstudio.errors import InputError
 from genstudio.images import png
@@ -92,7 +93,14 @@ def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
         file.seek(0)
         with _opened(file, max_pixels) as image:
             width, height = image.size
-            return (width, height) if described(image)[0] < 5 else (height, width)
+            if isinstance(image, TiffImageFile):  # which Pillow, by its version, has turned already
+                width, height = image.tag_v2[256], image.tag_v2[257]
+            if image.format == "PNG":  # Pillow would decode it, for what may stand behind the pixels
+                file.seek(0)
+                orientation, _ = png.described_without_pixels(file.read())
+            else:
+                orientation, _ = described(image)
+            return (width, height) if orientation < 5 else (height, width)
 
 
 def _still(image: Image.Image, file: BinaryIO) -> Picture:

@@ -84,9 +84,11 @@ def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
         tags.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
     block = Image.Exif()
     block.load(metadata.exif or b"")
-    texts = [(tag, str(block[tag])) for tag in exif_block.TIFF_TEXT_TAGS if tag in block]
-    tags += [(tag, 2, 0, text.encode("utf-8"), True) for tag, text in texts if tag not in (270, 305)]
-    text_of = dict(texts)
+    # The bytes that stood there, in whatever code: Pillow takes each for a letter of Latin-1.
+    texts = {
+        tag: str(block[tag]).encode("latin-1", "replace") for tag in exif_block.TIFF_TEXT_TAGS if tag in block
+    }
+    tags += [(tag, 2, 0, text, True) for tag, text in texts.items() if tag not in (270, 305)]
     directories = {tag: block.get_ifd(tag) for tag in (exif_block.EXIF_IFD, exif_block.GPS_IFD)}
     directories = {tag: directory for tag, directory in directories.items() if directory}
     # Room for their offsets, known only once the pixels are written. Under the number before their own, which
@@ -104,8 +106,8 @@ def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
             iccprofile=metadata.icc_profile,
             resolution=metadata.dpi,
             resolutionunit=2 if metadata.dpi else None,
-            description=text_of.get(270),
-            software=text_of.get(305, False),
+            description=texts.get(270),
+            software=texts.get(305, False),
             metadata=None,
             extratags=tags,
         )
