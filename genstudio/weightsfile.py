@@ -32,7 +32,7 @@ class Metric(BaseModel):
 
     name: str
     dataset: str
-    value: float
+    value: float = Field(allow_inf_nan=False)
     n: int
     protocol: str
 

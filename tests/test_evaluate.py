@@ -299,3 +299,22 @@ def test_photo_degradation_is_seeded_and_worse(folder: Path, capsys: pytest.Capt
         )
         rows.append(json.loads(capsys.readouterr().out)["bicubic"]["psnr_y"])
     assert rows[1] < rows[0] - 0.5
+
+
+def test_a_mean_is_of_the_pictures_that_have_a_number(
+    own_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "mixed"
+    home.mkdir()
+    Image.fromarray(data.chelsea()[:64, :64]).save(home / "cat.png")
+    Image.new("RGB", (64, 64), "white").save(home / "white.png")  # comes back equal, of infinite PSNR
+    Image.fromarray(data.chelsea()[:14, :14]).save(home / "tiny.png")  # too small for SSIM
+    score = ["evaluate", "upscale", "--data", str(home), "--model", str(own_weights)]
+    assert main([*score, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    psnr = [each["psnr_y"] for each in row["pictures"].values()]
+    assert sum(each is None for each in psnr) == 1
+    assert row["mean"]["psnr_y"] == pytest.approx(np.mean([each for each in psnr if each]))
+    assert (row["n"], row["counted"]["psnr_y"], row["counted"]["ssim_y"]) == (3, 2, 2)
+    assert main(score) == 0
+    assert "psnr_y: the mean is of the 2 of 3 pictures where it is finite" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
@@ -36,3 +37,18 @@ def test_ssim_agrees_with_torchmetrics_inside_the_border() -> None:
 
 def test_shave() -> None:
     assert metrics.shave(torch.zeros(1, 1, 10, 12), 4).shape == (1, 1, 2, 4)
+
+
+def test_bands_of_rows_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    a = torch.rand(2, 3, 37, 23, dtype=torch.float64) * 255
+    b = (a + 20 * torch.randn_like(a)).clamp(0, 255)
+    whole = metrics.psnr(a, b), metrics.ssim(a, b)
+    monkeypatch.setattr(metrics, "BAND", 4 * 2 * 3 * 23)  # four rows
+    for banded, at_once in zip((metrics.psnr(a, b), metrics.ssim(a, b)), whole, strict=True):
+        assert torch.allclose(banded, at_once, rtol=1e-12)
+
+
+def test_ssim_needs_a_window() -> None:
+    with pytest.raises(ValueError, match="11 pixels"):
+        metrics.ssim(torch.zeros(1, 1, 10, 40), torch.zeros(1, 1, 10, 40))

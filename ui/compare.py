@@ -18,6 +18,7 @@ from .studio import Studio
 from .widgets import pictures
 
 LEAST_PX = 31  # of LPIPS; SSIM's windows have 11
+LPIPS_MEGAPIXELS = 16  # at most, for its net takes 260 bytes a pixel
 
 
 def tab(studio: Studio) -> None:
@@ -117,6 +118,9 @@ def apart(a: images.Picture, b: images.Picture, stop: Stop) -> list[Measure]:
     _unless(stop)
     ssim = float(metrics.ssim(x_luma, y_luma))
     found.append(Measure("SSIM", ssim, f"{ssim:.4f}", "structure of the brightness; 1 for equal pictures"))
+    if a.width * a.height > LPIPS_MEGAPIXELS * 10**6:
+        remark = f"only of pictures of up to {LPIPS_MEGAPIXELS} megapixels"
+        return [*found, Measure("LPIPS", None, "", remark)]
     if not at_hand("alexnet"):
         remark = "needs AlexNet's features; `genstudio evaluate upscale --metrics lpips` fetches them"
         return [*found, Measure("LPIPS", None, "", remark)]

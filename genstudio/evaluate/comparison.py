@@ -224,10 +224,18 @@ def show(comparison: Comparison, *, json: bool) -> None:
         raise BatchError(f"{len(comparison.left_out)} of {total} pictures failed")
 
 
+def counted(scores: Sequence[Score]) -> dict[str, list[float]]:
+    """The numbers that means are of: equal pictures' PSNR, infinite, is none, nor what a picture is too small
+    for."""
+    return {c: [v for s in scores if np.isfinite(v := s.values[c])] for c in scores[0].values}
+
+
 def mean(scores: Sequence[Score]) -> Score:
-    """The mean of every number."""
-    columns = scores[0].values
-    return Score("mean", {c: float(np.mean([score.values[c] for score in scores])) for c in columns})
+    """The mean of every number that counts; infinite, or nan, where none does."""
+    return Score(
+        "mean",
+        {c: float(np.mean(values or scores[0].values[c])) for c, values in counted(scores).items()},
+    )
 
 
 def finite(score: Score) -> dict[str, float | None]:
@@ -241,6 +249,7 @@ def as_json(comparison: Comparison) -> str:
     scores = comparison.scores[method]
     row: dict[str, Any] = {"model": method, "data": comparison.dataset, **comparison.trial.facts}
     row |= {"n": len(scores), "left_out": list(comparison.left_out), "mean": finite(mean(scores))}
+    row |= {"counted": {column: len(values) for column, values in counted(scores).items()}}
     row |= {other: finite(mean(comparison.scores[other])) for other in others}
     row |= {"seconds_per_mp": {name: float(f"{s:.3g}") for name, s in comparison.seconds_per_mp.items()}}
     return dumps(row | {"pictures": {score.picture: finite(score) for score in scores}})
@@ -268,12 +277,17 @@ def as_table(comparison: Comparison) -> str:
                 line(name, [*row(mean(each)), f"{comparison.seconds_per_mp[name]:.3f}"])
                 for name, each in comparison.scores.items()
             ),
+            *(
+                f"{column}: the mean is of the {len(values)} of {len(scores)} pictures where it is finite"
+                for column, values in counted(scores).items()
+                if len(values) < len(scores)
+            ),
         )
     )
 
 
 def as_metrics(comparison: Comparison) -> list[Metric]:
-    """The means of the method in question, as a weights header states them.
+    """The means of the method in question, as a weights header states them, each with the pictures it is of.
 
     Raises InputError where pictures were left out: what is published is of all of a set.
     """
@@ -281,14 +295,14 @@ def as_metrics(comparison: Comparison) -> list[Metric]:
         found = ", ".join(comparison.left_out)
         raise InputError(f"{comparison.dataset}: expected pictures that can all be compared, found {found}")
     scores, trial = comparison.scores[comparison.method], comparison.trial
-    means = mean(scores).values
     return [
         Metric(
             name=f"{column} {trial.label}",
             dataset=comparison.dataset,
-            value=round(value, DIGITS[column]),
-            n=len(scores),
+            value=round(float(np.mean(values)), DIGITS[column]),
+            n=len(values),
             protocol=f"{PROTOCOLS[column]}; {trial}",
         )
-        for column, value in sorted(means.items(), key=lambda each: each[0] != trial.main)
+        for column, values in sorted(counted(scores).items(), key=lambda each: each[0] != trial.main)
+        if values
     ]
