@@ -99,6 +99,7 @@ def test_ctrl_c_keeps_the_picture(stylize: Stylize, caplog: pytest.LogCaptureFix
     assert worn.painter.interrupted
     with pytest.raises(KeyboardInterrupt):  # and the next picture is not begun
         worn.restore(picture(), lambda w, h: worn.plan(w, h, options))
+    assert run(stylize, steps=1)[0].shape == picture().shape  # another job is
 
 
 def test_stop_ends_the_work(stylize: Stylize) -> None:

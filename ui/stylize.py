@@ -150,9 +150,7 @@ class _Painting:
         self._shown = 0.0
 
     def load(self, task: str, options: StylizeOptions) -> Self:
-        # One that was interrupted paints no more, so those that can be are not kept.
-        stylizer = loaded(task, options) if options.method == "fast" else loaded.__wrapped__(task, options)
-        self._stylizer = stylizer.wearing(self._worn, options, on_event=self._on_event)
+        self._stylizer = loaded(task, options).wearing(self._worn, options, on_event=self._on_event)
         self.plan, self.facts = self._stylizer.plan, self._stylizer.facts
         return self
 

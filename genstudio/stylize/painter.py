@@ -1,8 +1,10 @@
 """One picture painted: pass by pass, each where its mask says, colours kept if that is asked for."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +71,12 @@ class Painter:
             dtype=self._dtype,
             deep_dtype=torch.float32 if precision == "auto" else self._dtype,
         )
+
+    def anew(self) -> Self:
+        """The same, its nets shared, that no Ctrl-C has reached."""
+        other = copy.copy(self)
+        other.interrupted = None
+        return other
 
     @cached_property
     def plain(self) -> TorchEngine:

@@ -129,6 +129,7 @@ class Stylize(Restorer):
         if not chosen:
             raise UsageError("expected a style, the name of one or a picture, found none")
         worn = copy.copy(self)
+        worn.painter = self.painter.anew()
         worn.sources = tuple(Source(style, self.net) for style in chosen)
         worn.masks = tuple(as_mask(mask) for mask in (options.mask if masks is None else masks))
         worn.on_event = on_event
