@@ -130,9 +130,9 @@ def test_mosaics(tmp_path: Path) -> None:
             rows = [np.concatenate(small[k : k + 100], axis=1) for k in range(0, count, 100)]
             Image.fromarray(np.concatenate(rows)).save(tmp_path / name)
             writer.writerows((name, k, k % 2) for k in range(count))
-    (tmp_path / "classes.txt").write_text("even\nodd\n")
+    (tmp_path / "classes.txt").write_text("even one\nodd\n")
     data = open_labelled(tmp_path, 4)
-    assert data.classes == ("even", "odd")
+    assert data.classes == ("even one", "odd")
     assert np.array_equal(data.part("train").pixels.numpy(), small)
     assert data.part("train").labels[:4].tolist() == [0, 1, 0, 1]
     assert len(data.part("test")) == 100
@@ -221,3 +221,22 @@ def test_grey_sets_become_colour_at_another_side(tmp_path: Path, monkeypatch: py
     part = open_labelled(Path("fashion-mnist"), 32).part("train")
     assert part.pixels.shape == (3, 32, 32, 3)
     assert (part.pixels == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("row", "width", "message"),
+    [
+        ("train.png,0,2", 400, "labels from 0 to 1 for the 2 lines of classes.txt, found 2"),
+        ("train.png,0,-1", 400, "labels from 0 to 1 .* found -1"),
+        ("train.png,100,0", 400, "indices below 100, as many as train.png holds, found 100"),
+        ("train.png,-1,0", 400, "indices below 100, .* found -1"),
+        ("train.png,0,0", 402, "100 squares side by side, found 402 x 4"),
+        ("train.png,0,0", 40, "100 squares side by side, found 40 x 4"),
+    ],
+)
+def test_mosaics_that_do_not_fit_their_labels(row: str, width: int, message: str, tmp_path: Path) -> None:
+    Image.new("RGB", (width, 4)).save(tmp_path / "train.png")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    (tmp_path / "labels.csv").write_text(f"file,index,label\n{row}\n")
+    with pytest.raises(InputError, match=message):
+        open_labelled(tmp_path, 4).part("train")

@@ -208,26 +208,44 @@ def _mosaics(where: Path, side_px: int) -> LabelledSet:
     """Pictures in rows of 100 in a few large files. labels.csv: file, index, label; classes.txt: a name
     a line.
 
-    A file whose name begins with "test" is for testing.
+    A file whose name begins with "test" is for testing. Raises InputError for labels without a class, and
+    pictures that the files do not hold.
     """
     where = where.resolve()
     try:
         with (where / "labels.csv").open(encoding="utf-8", newline="") as file:
             rows = [(row["file"], int(row["index"]), int(row["label"])) for row in csv.DictReader(file)]
-        classes = tuple((where / "classes.txt").read_text("utf-8").split())
+        lines = (where / "classes.txt").read_text("utf-8").splitlines()
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{where}: expected labels.csv (file,index,label) and classes.txt, found {error!r}; check --data"
         ) from None
+    classes = tuple(line.strip() for line in lines if line.strip())
+    if strays := sorted({label for _, _, label in rows if not 0 <= label < len(classes)}):
+        raise InputError(
+            f"{where}: expected labels from 0 to {len(classes) - 1} for the {len(classes)} lines of "
+            f"classes.txt, found {strays[0]} in labels.csv; mend one of them"
+        )
 
     @cache
     def part(name: PartName) -> Part:
         pixels, labels = [], []
         for file in sorted({f for f, _, _ in rows if f.startswith("test") == (name == "test")}):
             mosaic = on_white(next(iter(images.read(where / file).frames)))
-            side = mosaic.shape[1] // MOSAIC_COLUMNS
+            height, width, _ = mosaic.shape
+            side = width // MOSAIC_COLUMNS
+            if not side or width % MOSAIC_COLUMNS or height % side:
+                raise InputError(
+                    f"{where / file}: expected {MOSAIC_COLUMNS} squares side by side, found "
+                    f"{width} x {height} pixels; check --data"
+                )
             cut = mosaic.reshape(-1, side, MOSAIC_COLUMNS, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
             of_file = [(index, label) for f, index, label in rows if f == file]
+            if strays := [index for index, _ in of_file if not 0 <= index < len(cut)]:
+                raise InputError(
+                    f"{where}: expected indices below {len(cut)}, as many as {file} holds, found "
+                    f"{strays[0]} in labels.csv; check --data"
+                )
             pixels.append(cut[[index for index, _ in of_file]])
             labels += [label for _, label in of_file]
         if not pixels:
