@@ -25,7 +25,7 @@ from genstudio import weights
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
 from genstudio.errors import InputError, OutputError, UsageError, WeightsError
-from genstudio.training import loop, run
+from genstudio.training import checkpoint, loop, run
 from genstudio.training.options import TrainOptions
 from genstudio.upscale import train as upscale_train
 from genstudio.upscale.compact import CompactConfig
@@ -521,3 +521,28 @@ def test_a_damaged_recipe_is_named(text: str | bytes, found: str, tmp_path: Path
     (tmp_path / "recipe.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(WeightsError, match=rf"recipe\.json: .* a damaged file \(.*{found}.*\); put a copy"):
         run.begun_as(tmp_path, TINY)
+
+
+def test_a_run_that_goes_on_after_a_crash_tells_no_step_twice(store: PictureStore, tmp_path: Path) -> None:
+    loop.train(FidelityLearner(TINY, store), replace(TINY, steps=10), tmp_path, device="cpu")
+    stats = tmp_path / "stats.jsonl"
+    with stats.open("a", encoding="utf-8") as file:  # as if it had gone on, unsaved, until the power went
+        file.write('{"step": 15, "l1": 0.5}\n{"step": 17, "l1"')
+    loop.train(FidelityLearner(TINY, store), TINY, tmp_path, device="cpu", resume=True)
+    rows = [json.loads(line) for line in stats.read_text("utf-8").splitlines()]
+    assert [row["step"] for row in rows if "minutes" in row] == [10, 20]
+
+
+def test_float16_goes_on_with_its_loss_scale(store: PictureStore, tmp_path: Path) -> None:
+    learner = FidelityLearner(TINY, store)
+    average = loop.averaged(learner.net)
+    scaler = torch.GradScaler("cpu", init_scale=2.0**20)
+    path = tmp_path / "last.ckpt"
+    about: dict[str, Any] = {"step": 1, "minutes": 0.0, "best": 0.0, "measure": None}
+    checkpoint.save(path, learner, average=average, scaler=scaler, **about)
+    fresh = torch.GradScaler("cpu", init_scale=2.0)
+    checkpoint.load(path, learner, average, torch.device("cpu"), fresh)
+    assert fresh.get_scale() == 2.0**20
+    checkpoint.save(path, learner, average=average, **about)  # of a run in float32
+    checkpoint.load(path, learner, average, torch.device("cpu"), fresh)
+    assert fresh.get_scale() == 2.0**20

@@ -1,4 +1,4 @@
-"""What a run can go on from: step, minutes, the EMA and the learner's own state, in one file.
+"""What a run can go on from: step, minutes, the EMA, the learner's own state, in one file.
 
 A file is the old one or the new one, and what is in it is finite: a run that diverges leaves it as it was.
 """
@@ -24,16 +24,22 @@ def save(
     learner: "Learner | None",
     *,
     average: AveragedModel,
+    scaler: torch.GradScaler | None = None,
     step: int,
     minutes: float,
     best: float,
     measure: str | None,
 ) -> None:
-    """Write a checkpoint, without a learner one to export from alone. Raises WeightsError: see `diverged`."""
+    """Write a checkpoint, without a learner one to export from alone. Raises WeightsError: see `diverged`.
+
+    Args:
+        scaler: of the loss, in float16.
+    """
     state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "measure": measure}
     state["average"] = average.state_dict()
     if learner is not None:
         state["learner"] = learner.state_dict()
+        state["scaler"] = None if scaler is None else scaler.state_dict()
     if not all(torch.isfinite(tensor).all() for tensor in _tensors(state)):
         raise diverged(path.parent, step, "others among the weights")
     partial = path.with_suffix(".part")
@@ -42,7 +48,11 @@ def save(
 
 
 def load(
-    path: Path, learner: "Learner | None", average: AveragedModel, device: torch.device
+    path: Path,
+    learner: "Learner | None",
+    average: AveragedModel,
+    device: torch.device,
+    scaler: torch.GradScaler | None = None,
 ) -> tuple[int, float, float, str | None]:
     """Step, minutes, the best score so far and what it is measured by; the rest goes where it belongs.
 
@@ -56,6 +66,8 @@ def load(
         state = torch.load(path, map_location=device, weights_only=True)
         if learner is not None:
             learner.load_state_dict(state["learner"])
+            if scaler is not None and state.get("scaler"):
+                scaler.load_state_dict(state["scaler"])
         average.load_state_dict(state["average"])
         # The runs of some weights that ship are older than these two.
         best, measure = state.get("best", math.inf), state.get("measure")

@@ -12,6 +12,7 @@ at random comes from its own number, so a resumed run goes on exactly as the str
 A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -168,10 +169,12 @@ def train(
     wrapped = learner.prepare(accelerator)
     average.module.to(accelerator.device)  # its counter stays on the CPU, where asking it costs nothing
     update = Update(accelerator, recipe.clip_norm)
-    save = partial(checkpoint.save, average=average, measure=recipe.measure)
+    save = partial(checkpoint.save, average=average, scaler=accelerator.scaler, measure=recipe.measure)
     k, spent, best = 0, 0.0, math.inf
     if resume:
-        k, spent, best, by = checkpoint.load(run / "last.ckpt", learner, average, accelerator.device)
+        k, spent, best, by = checkpoint.load(
+            run / "last.ckpt", learner, average, accelerator.device, accelerator.scaler
+        )
         if recipe.measure and by and by != recipe.measure:
             log.warning("%s: the best net is sought anew, by %s (was %s)", run, recipe.measure, by)
             best = math.inf
@@ -180,6 +183,8 @@ def train(
     if main and not resume:
         for old in ("stats.jsonl", "best.ckpt"):
             (run / old).unlink(missing_ok=True)
+    elif main:
+        _forget(run / "stats.jsonl", k)
     accelerator.init_trackers("tensorboard")
 
     began = time.monotonic()
@@ -250,6 +255,20 @@ def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float
     if accelerator.is_main_process:
         with (run / "stats.jsonl").open("a", encoding="utf-8") as stats:
             stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
+
+
+def _forget(stats: Path, k: int) -> None:
+    """Leave out of a run's stats what came after step k, which a run that goes on from there makes anew."""
+    if not stats.is_file():
+        return
+    kept = []
+    for line in stats.read_text("utf-8").splitlines(keepends=True):
+        with contextlib.suppress(ValueError):  # a last line that a power cut left in half
+            if json.loads(line)["step"] <= k:
+                kept.append(line)
+    partial = stats.with_suffix(".part")
+    partial.write_text("".join(kept), "utf-8")
+    partial.replace(stats)
 
 
 class _Remarks(logging.Handler):
