@@ -131,8 +131,8 @@ def build(max_pixels: int, *, trainer: Trainer | None = None, models: bool = Fal
 
         def leave(request: gr.Request) -> None:
             session = session_of(request)
-            if studio.jobs.stop(session):
-                studio.sessions.leave(session)
+            if jobs := studio.jobs.stop(session):
+                studio.sessions.leave(session, jobs)
             studio.sessions.close(session)
 
         page.unload(leave)

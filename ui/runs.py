@@ -127,6 +127,7 @@ def read(run: Path) -> Record:
         batch_size = recipe["batch_size"]
     if not record.steps:
         return record
+    at_work: list[dict[str, Any]] = []
     with contextlib.suppress(OSError):
         for line in (run / "stats.jsonl").read_text("utf-8").splitlines():
             try:
@@ -139,15 +140,21 @@ def read(run: Path) -> Record:
             if "minutes" in row:
                 record.minutes = row["minutes"]
                 record.step_s = batch_size / max(row["pictures_per_second"], 1e-6)
+                at_work.append(row)
             else:
                 record.samples[k] = run / "samples" / f"{k:07d}.png"
-            curve = record.losses if "minutes" in row else record.scores
-            curve += [
-                {"step": k, "name": name, "value": v} for name, v in row.items() if name not in _NO_LOSS
-            ]
-    record.losses = record.losses[:: -(-len(record.losses) // POINTS) or 1]
+                record.scores += _points(row)
+    stride = -(-len(at_work) // POINTS) or 1
+    for row in at_work[(len(at_work) - 1) % stride :: stride]:  # the last one is among them
+        record.losses += _points(row)
     record.samples = {k: path for k, path in record.samples.items() if path.is_file()}
     return record
+
+
+def _points(row: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"step": row["step"], "name": name, "value": v} for name, v in row.items() if name not in _NO_LOSS
+    ]
 
 
 class Command:

@@ -30,7 +30,7 @@ class Sessions:
         self._folders: dict[str, Path] = {}
         self._uploads: dict[str, dict[Path, int]] = {}  # and when each file last came
         self._changing = threading.Lock()
-        self._left: set[str] = set()
+        self._left: dict[str, int] = {}  # pages closed, and how many jobs of theirs have not ended
 
     def folder(self, session: str, name: str | None = None) -> Path:
         """A new empty folder, for one job's results; or the one of this name, made where it is missing."""
@@ -49,14 +49,16 @@ class Sessions:
             known = self._uploads.setdefault(session, {})
             known |= {path: _changed(path) for path in map(Path, paths)}
 
-    def leave(self, session: str) -> None:
-        """Its page was closed while a job of it is at work, which may still have something to write."""
-        self._left.add(session)
+    def leave(self, session: str, jobs: int) -> None:
+        """Its page was closed while so many jobs of it have not ended, which may still write something."""
+        self._left[session] = jobs
 
     def job_ended(self, session: str) -> None:
         if session in self._left:
-            self._left.discard(session)
-            self.close(session)
+            self._left[session] -= 1
+            if self._left[session] == 0:
+                del self._left[session]
+                self.close(session)
 
     def close(self, session: str) -> None:
         """Remove a session's results, and its uploads unless another session sent the same: Gradio names

@@ -17,7 +17,7 @@ from genstudio.training.options import TrainOptions
 from genstudio.ui import runs
 from genstudio.ui.examples import PICTURES
 from genstudio.ui.recipes import recipes, words
-from genstudio.ui.runs import Root, Trainer
+from genstudio.ui.runs import POINTS, Root, Trainer, read
 from genstudio.ui.train import OF_RUNS
 
 
@@ -63,6 +63,20 @@ def test_the_shell_is_told_all_that_was_chosen(tmp_path: Path) -> None:
 
 def test_recipes_of_all_tasks_are_offered() -> None:
     assert {name.partition("/")[0] for name in recipes()} == set(TASKS)
+
+
+@pytest.mark.parametrize("names", [("l1",), ("loss", "l1"), tuple("abcdefgh")])
+@pytest.mark.parametrize("count", [10, 399, 400, 1000, 1200])
+def test_a_long_run_keeps_all_its_curves(tmp_path: Path, names: tuple[str, ...], count: int) -> None:
+    pace = {"pictures_per_second": 10.0, "minutes": 2.0}
+    losses = dict.fromkeys(names, 0.5)
+    run = made(tmp_path, "mine", *({"step": 50 * k, **losses, **pace} for k in range(1, count + 1)))
+    points = read(run).losses
+    for name in names:
+        steps = [each["step"] for each in points if each["name"] == name]
+        assert min(count, POINTS // 2) <= len(steps) <= POINTS
+        assert steps[-1] == 50 * count
+        assert steps == sorted(steps)
 
 
 def test_a_run_is_read_while_it_is_written(tmp_path: Path) -> None:
