@@ -30,6 +30,7 @@ VGG = {
     "vgg16": ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
     "vgg19": ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
 }
+ALIKE = 0.05  # of |G(style)|^2: a picture and itself at another size; others have 0.16 and more
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -215,6 +216,12 @@ def gram(features: Tensor) -> Tensor:
     with torch.autocast(features.device.type, enabled=False):
         flat = features.flatten(2).float()
         return flat @ flat.mT / flat.shape[2]
+
+
+def alike(content: Look, style: Look) -> bool:
+    """Whether a picture (N = 1) has a style so nearly that a share of their distance says nothing."""
+    pairs = zip(content.grams, style.grams, strict=True)
+    return any(bool((_squares(c - s) < ALIKE * _squares(s)).any()) for c, s in pairs)
 
 
 def judged(result: Look, content: Look, style: Look, least: float = 0.0) -> tuple[Tensor, Tensor]:

@@ -247,10 +247,14 @@ def load_net(name_or_path: str | Path, task: str) -> "tuple[Header, nn.Module]":
     net_class = getattr(importlib.import_module(module), cls)
     try:
         net: nn.Module = net_class(net_class.Config(**header.config))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, MemoryError) as error:  # torch's, for sizes it cannot make
         raise WeightsError(
             f"{name_or_path}: {header.arch} cannot be built from its config ({error})"
         ) from None
+    if (scale := getattr(net, "scale", 1)) != header.scale:
+        raise WeightsError(
+            f"{name_or_path}: expected a header of scale {scale}, as its net has, found {header.scale}"
+        )
     expected = {key: tuple(value.shape) for key, value in net.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
     for key in sorted(expected.keys() | found.keys()):

@@ -60,6 +60,7 @@ class Header(BaseModel):
     # The name of weights of the same net, of which these are a variant: what the two have between them is of
     # use.
     counterpart: str | None = None
+    warm_start: str | None = None  # the name of the weights that training began with: its steps come on top
 
 
 def read_header(path: Path) -> Header:

@@ -1,6 +1,7 @@
 """Classifiers learn, say how sure they are and where they looked; the shell and Python say the same."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torchmetrics.functional.classification as peer
 from PIL import Image
 from torch import nn
 
-from genstudio import Classify, images, weights
+from genstudio import Classify, evaluate, images, weights
 from genstudio.classify import train as classify_train
 from genstudio.classify.airbench import Airbench, AirbenchConfig
 from genstudio.classify.augment import Augmentation, reflected
@@ -69,6 +70,7 @@ def shipped(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("classify")
     patch = pytest.MonkeyPatch()
     patch.setitem(classify_train.RECIPES, TINY.name, TINY)
+    patch.setattr("genstudio.evaluate.classify.LEAST_FITTED", 10)
     train = ["train", TINY.name, "--data", str(folder), "--out", str(home / "run"), "--device", "cpu"]
     export = ["export", str(home / "run"), "--name", TINY.name, "--folder", str(home / "weights")]
     export += ["--data-license", "CC0", "--advice", "a test", "--evaluate", str(folder)]
@@ -437,3 +439,13 @@ def test_open_labelled_is_what_evaluation_reads(folder: Path) -> None:
 def test_explanations_do_not_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["classify", "a.png", "--explain", "-"]) == 2
     assert capsys.readouterr().err == "genstudio: --explain: expected a file or a folder, found -; name one\n"
+
+
+def test_few_pictures_fit_no_temperature(
+    folder: Path, shipped: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(shutil.copy(shipped / "classify" / "tiny.safetensors", tmp_path))
+    before = weights.read_header(path).config["temperature"]
+    evaluate.record(path, [folder])
+    assert weights.read_header(path).config["temperature"] == before
+    assert "expected 50 held-back training pictures to fit it on, found 10" in caplog.text

@@ -18,7 +18,7 @@ from PIL import Image
 from torchvision import datasets
 
 from genstudio.data import labelled
-from genstudio.data.labelled import open_labelled
+from genstudio.data.labelled import Part, open_labelled
 from genstudio.data.square import read_square, square
 from genstudio.errors import InputError
 
@@ -240,3 +240,9 @@ def test_mosaics_that_do_not_fit_their_labels(row: str, width: int, message: str
     (tmp_path / "labels.csv").write_text(f"file,index,label\n{row}\n")
     with pytest.raises(InputError, match=message):
         open_labelled(tmp_path, 4).part("train")
+
+
+def test_a_set_without_two_of_a_kind_holds_nothing_back() -> None:
+    part = Part(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), torch.arange(2))
+    with pytest.raises(InputError, match="a class of two pictures or more"):
+        part.held_back()

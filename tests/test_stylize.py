@@ -2,6 +2,7 @@
 nets of random weights."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -385,8 +386,20 @@ def test_measured_at_several_strengths(files: Path, shell: Shell, monkeypatch: p
     assert code == 0
     assert "1.00" in out
     assert "0.25" not in out
+    assert report["pairs"] == 4
+    known = sorted((files / "styles").iterdir())[0]
+    shutil.copy(known, files / "contents")  # what has the style already says nothing of taking it on
+    shutil.copy(known, files / "styles" / f"{known.stem}.PNG")
+    quick = [*arguments, "--method", "optimize", "--steps", "1", "--json"]
+    code, out, err = shell(*quick, "--save", files / "b")
+    assert code == 0, err
+    assert (json.loads(out)["styles"], json.loads(out)["pairs"]) == (3, 7)
+    assert f"not counted: {known.name} in the style of {known.name}" in err
+    assert len(list((files / "b").glob("*.png"))) == 10
+    (files / "styles" / f"{known.stem}.PNG").unlink()
+    (files / "contents" / known.name).unlink()
     (files / "contents" / "broken.png").write_bytes(b"no picture")
-    code, out, err = shell(*arguments, "--method", "optimize", "--steps", "1", "--json")
+    code, out, err = shell(*quick)
     assert code == 1
     assert json.loads(out)["left_out"] == ["broken.png"]
     assert "1 of 5 pictures failed" in err

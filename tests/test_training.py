@@ -211,6 +211,7 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     ]
     for bad in ("tiny-x2", "upscale/../tiny-x2", "upscale/", "nothing/tiny-x2"):
         assert main([*command, "--name", bad]) == 2
+    assert main([*command, "--name", "upscale/tiny-x4"]) == 2  # it enlarges twice
     assert main([*command, "--name", "upscale/tiny-x2", "--evaluate", str(tmp_path / "missing")]) == 3
     assert not home.exists()
     assert main([*command, "--name", "upscale/tiny-x2", "--evaluate", str(photos)]) == 0
@@ -218,6 +219,13 @@ def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pyte
     header, net = weights.load_net(path, "upscale")
     assert (header.task, header.arch, header.scale, header.steps) == ("upscale", "compact", 2, 3)
     assert header.config == {"width": 8, "depth": 2, "scale": 2}
+    assert header.warm_start is None
+    again = options.model_copy(update={"out": tmp_path / "more", "set": (f"warm_start={path}",)})
+    run.train(upscale_train, TINY.name, again)
+    command[1] = str(tmp_path / "more")
+    assert main([*command, "--name", "upscale/more-x2"]) == 0
+    assert weights.read_header(home / "upscale" / "more-x2.safetensors").warm_start == str(path)
+    assert f"3 steps on top of {path}, seed 0" in (home / "README.md").read_text("utf-8")
     assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
     assert {(m.dataset, m.n) for m in header.metrics} == {(photos.name, 4)}
     assert "tiny-x2" in (home / "README.md").read_text("utf-8")
@@ -243,9 +251,13 @@ def test_an_existing_run_is_not_written_over(
     [
         (
             "net.widht=8",
-            r"KEY=VALUE with a key of the recipe \(name, .*, net\.width, net\.depth, .*found 'net\.widht=8'",
+            r"KEY=VALUE with a key of the recipe \(steps, .*, net\.width, net\.depth, .*found 'net\.widht=8'",
         ),
         ("nothing", "KEY=VALUE"),
+        ("name=mine", "KEY=VALUE"),  # a run is gone on with and exported by it
+        ("best_by=psnr_y", "KEY=VALUE"),  # of which more is better
+        ("seed=1e30", "seed: .*integer"),
+        ("seed=9223372036854775808", r"seed: expected a finite number from 0 to 2\^63 - 1"),
         ("net.width=wide", "integer"),
         ("steps=1.5", "integer"),
         ("lr=-1", r"--set lr: expected a finite number above 0, found -1\.0"),
@@ -504,6 +516,14 @@ def test_resume_keeps_what_the_run_began_with(
     assert notes["data"] == f"{photos.name}, then others"
     with pytest.raises(UsageError, match="found one of upscale/tiny"):
         run.train(upscale_train, "upscale/compact-x2", again)
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in ("run.json", "recipe.json")}
+    more = shutil.copytree(photos, tmp_path / "more")
+    changed = again.model_copy(update={"data": more, "steps": 9, "set": ("net.width=8",)})
+    with pytest.raises(WeightsError, match="no checkpoint of this recipe"):
+        run.train(upscale_train, TINY.name, changed)
+    with pytest.raises(UsageError, match=r"expected more steps than the 6 .* has made, found 2"):
+        run.train(upscale_train, TINY.name, again.model_copy(update={"steps": 2}))
+    assert before == {name: (tmp_path / "run" / name).read_bytes() for name in before}
     with pytest.raises(WeightsError, match="without --resume"):
         run.train(upscale_train, TINY.name, again.model_copy(update={"out": tmp_path / "none"}))
 
@@ -546,3 +566,14 @@ def test_float16_goes_on_with_its_loss_scale(store: PictureStore, tmp_path: Path
     checkpoint.save(path, learner, average=average, **about)  # of a run in float32
     checkpoint.load(path, learner, average, torch.device("cpu"), fresh)
     assert fresh.get_scale() == 2.0**20
+
+
+def test_steps_that_make_no_update_are_refused(store: PictureStore, tmp_path: Path) -> None:
+    recipe = replace(TINY, steps=2, accumulate=3)
+    with pytest.raises(UsageError, match="expected at least the 3 steps of one update"):
+        loop.train(FidelityLearner(recipe, store), recipe, tmp_path, device="cpu")
+
+
+def test_a_warm_start_of_which_nothing_fits_is_refused() -> None:
+    with pytest.raises(WeightsError, match="compact-x4: expected weights of which some fit"):
+        FidelityLearner(replace(TINY, warm_start="compact-x4"), None)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -423,3 +424,17 @@ def test_any_length_of_header_is_read(tmp_path: Path, padding: int) -> None:
     weights.save(path, {"w": torch.zeros(2)}, header(advice="x" * padding))
     assert weights.read_header(path).advice == "x" * padding
     assert weights.is_ours(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"width": -48, "depth": 2, "scale": 2}}, "cannot be built from its config"),
+        ({"scale": 3}, "expected a header of scale 2, as its net has, found 3"),
+    ],
+)
+def test_a_header_that_no_net_can_have(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    weights.save(path, state(), header(**changes))
+    with pytest.raises(WeightsError, match=message):
+        weights.load_net(path, "upscale")

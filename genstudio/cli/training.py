@@ -97,6 +97,9 @@ def export(
         header = weights.read_header(path)
         if header.task != task:
             raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
+        said = re.search(r"-x(\d+)$", name)
+        if said and int(said[1]) != header.scale:  # a family finds the net of each scale by its name
+            raise UsageError(f"--name: expected one ending in -x{header.scale} for this net, found {name!r}")
         write_atomically(target, path.read_bytes())
     register(target)
     print(target)

@@ -60,12 +60,19 @@ class Part:
         return Part(self.pixels.to(device), self.labels.to(device))
 
     def held_back(self) -> tuple["Part", "Part"]:
-        """(the rest, `HELD_BACK` of every class): the same ones every time."""
+        """(the rest, `HELD_BACK` of every class): the same ones every time.
+
+        Raises InputError where no class has two pictures.
+        """
         kept: list[int] = []
         rng = np.random.default_rng(0)
         for label in set(self.labels.tolist()):
             of_class = torch.nonzero(self.labels == label)[:, 0].numpy()
             kept += rng.permutation(of_class)[: _share(HELD_BACK, len(of_class))].tolist()
+        if not kept:
+            raise InputError(
+                "expected a class of two pictures or more to hold one back of, found none; add some"
+            )
         is_kept = torch.zeros(len(self), dtype=torch.bool)
         is_kept[kept] = True
         return self.take(torch.nonzero(~is_kept)[:, 0]), self.take(torch.nonzero(is_kept)[:, 0])

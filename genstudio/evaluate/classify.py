@@ -5,6 +5,7 @@ print(as_table(report))
 """
 
 import json as jsonlib
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from genstudio.evaluate.intervals import wilson
 from genstudio.sheets import new_folder
 from genstudio.weights import Metric
 
+log = logging.getLogger("genstudio")
+
+LEAST_FITTED = 50  # pictures that one number, the temperature, is fitted on
 PROTOCOL = "mean over the picture and its mirror image"
 
 
@@ -101,7 +105,7 @@ def in_classes_of(classifier: Classify, data: LabelledSet, part: Part) -> Part:
 def record(path: Path, folders: Sequence[Path]) -> None:
     """Fit the temperature of a weights file of ours and measure it, and write both into its header.
 
-    The temperature is fitted on what was held back of the first set's training part.
+    The temperature is fitted on what was held back of the first set's training part, if that is enough.
     """
     header, state = weights.load(path, "classify")
     classifier = Classify.from_weights(path, device="cpu")
@@ -109,12 +113,20 @@ def record(path: Path, folders: Sequence[Path]) -> None:
     kept = in_classes_of(classifier, sets[0], sets[0].part("train").held_back()[1])
     held = measure(classifier, kept)
     # What is there already has divided the logits.
-    temperature = fit_temperature(held.logits, held.labels)
+    fits = len(kept) >= LEAST_FITTED
+    temperature = fit_temperature(held.logits, held.labels) if fits else 1.0
+    fitted = f"temperature fitted on {len(kept)} held-back training pictures of {sets[0].name}; 15 bins"
+    if not fits:
+        log.warning(
+            "the temperature stays as it is: expected %d held-back training pictures to fit it on, found %d",
+            LEAST_FITTED,
+            len(kept),
+        )
+        fitted = "temperature not fitted; 15 bins"
     metrics = []
     for data in sets:
         part = in_classes_of(classifier, data, data.part("test"))
         report = measure(classifier, part)
-        fitted = f"temperature fitted on {len(kept)} held-back training pictures of {sets[0].name}; 15 bins"
         for name, value, protocol in (
             ("accuracy", report.accuracy, f"{data.split}; {PROTOCOL}"),
             ("expected calibration error", report.reliability(temperature).error, fitted),

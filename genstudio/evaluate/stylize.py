@@ -9,7 +9,8 @@ shorter one.
 import json as jsonlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from genstudio.errors import BatchError, InputError
 from genstudio.evaluate.comparison import files
 from genstudio.images.atomic import as_output_error
 from genstudio.images.picture import to_8bit
-from genstudio.perceptual import Look, StyleJudge, gram, judged
+from genstudio.perceptual import Look, StyleJudge, alike, gram, judged
 from genstudio.sheets import Pixels, new_folder, sheet
 from genstudio.stylize.distil_eyes import spearman
 from genstudio.stylize.encoder import Encoder
@@ -45,7 +46,7 @@ THUMBNAIL_PX = 160
 
 @dataclass(frozen=True)
 class Row:
-    """The means over all pictures in all styles at one strength; seconds a picture: the median."""
+    """The means over all pairs that count at one strength; seconds a picture: the median."""
 
     strength: float
     style_loss: float
@@ -67,6 +68,7 @@ class Report:
     rank: float
     contents: int
     styles: int
+    pairs: int  # that count: not those of a picture and a style that are alike already
 
 
 def show(options: EvaluateOptions, *, json: bool = False) -> None:
@@ -77,7 +79,7 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     stylizer = Stylize.from_options(options)
     contents, without = _read(options.data, brought_to_longer, options.size_px)
     named, without_styles = _read(options.styles, brought_to_shorter, options.size_px)
-    styles = {Path(name).stem: pixels for name, pixels in named.items()}
+    styles = {name: named[key] for key, name in _short(named).items()}
     left_out = without + without_styles
     if options.save is not None:
         new_folder(options.save)
@@ -110,12 +112,18 @@ def _read(
     return found, left_out
 
 
+def _short(names: Iterable[str]) -> dict[str, str]:
+    """Files' names without what they end in, where that still tells them apart."""
+    stems = Counter(Path(name).stem for name in names)
+    return {name: Path(name).stem if stems[Path(name).stem] == 1 else name for name in names}
+
+
 def measure(
     stylizer: Stylize, contents: Mapping[str, Pixels], styles: Mapping[str, Pixels], options: StylizeOptions
 ) -> tuple[Report, dict[tuple[str, str], Pixels]]:
     """The report, and by (content, style) the results at full strength.
 
-    Raises WeightsError where VGG-16's features are missing.
+    Raises WeightsError where VGG-16's features are missing, InputError where all are alike.
     """
     judge, encoder = StyleJudge(), our_encoder().to(stylizer.net.device)
     strengths = STRENGTHS if options.method == "fast" else (1.0,)
@@ -124,6 +132,7 @@ def measure(
     ours, theirs, psnr = [], [], []
     worn = {name: stylizer.wearing([style], options) for name, style in styles.items()}
     style_looks = {name: _looks(encoder, judge, style) for name, style in styles.items()}
+    pairs = 0
     for content_name, style_name in _pairs(contents, styles):
         content = contents[content_name]
         if style_name == next(iter(styles)):
@@ -131,10 +140,16 @@ def measure(
             plain = _asked(worn[style_name], content, options, 0.0)
             back, picture = (torch.from_numpy(each.astype(np.float64))[None] for each in (plain, content))
             psnr.append(metrics.psnr(back, picture).item())
+        counts = not alike(content_looks[0], style_looks[style_name][0])
+        pairs += counts
+        if not counts:
+            log.warning("not counted: %s in the style of %s: it has it already", content_name, style_name)
         for strength in strengths:
             began = time.perf_counter()
             result = _asked(worn[style_name], content, options, strength)
             seconds = time.perf_counter() - began
+            if not counts:
+                continue
             looks = _looks(encoder, judge, result)
             (loss, distance), (own_loss, _) = (
                 judged(*each) for each in zip(looks, content_looks, style_looks[style_name], strict=True)
@@ -143,12 +158,14 @@ def measure(
             theirs.append(loss.item())
             ours.append(own_loss.item())
         results[content_name, style_name] = result
+    if not pairs:
+        raise InputError("expected styles that pictures do not have yet, found none; check --styles")
     rows = []
     for strength, each in found.items():
         losses, distances, times = (np.array(column) for column in zip(*each, strict=True))
         rows.append(Row(strength, float(losses.mean()), float(distances.mean()), float(np.median(times))))
     rank = spearman(np.array(ours), np.array(theirs))
-    return Report(rows, float(np.mean(psnr)), rank, len(contents), len(styles)), results
+    return Report(rows, float(np.mean(psnr)), rank, len(contents), len(styles), pairs), results
 
 
 def _asked(stylizer: Stylize, content: Pixels, options: StylizeOptions, strength: float) -> Pixels:
@@ -180,7 +197,7 @@ def as_table(title: str, report: Report) -> str:
         ),
         f"strength 0: PSNR {report.psnr_at_0:.1f} dB",
         f"style losses by our features and by VGG-16's: rank correlation {report.rank:.3f} "
-        f"(n={report.contents * report.styles * len(report.rows)})",
+        f"(n={report.pairs * len(report.rows)})",
     ]
     return "\n".join(lines)
 
@@ -211,8 +228,9 @@ def _save(
     styles: Mapping[str, Pixels],
     results: Mapping[tuple[str, str], Pixels],
 ) -> None:
+    shown = _short(contents)
     for (content, style), result in results.items():
-        path = folder / f"{Path(content).stem}-{style}.png"
+        path = folder / f"{shown[content]}-{style}.png"
         with as_output_error(str(path)):
             Image.fromarray(result).save(path)
     thumbnail = partial(square, side_px=THUMBNAIL_PX)

@@ -54,7 +54,7 @@ class GANRecipe(Recipe):
     batch_size: int = 64
     clip_norm: float = 1e9  # not at all
     validate_every: int = 1_000
-    best_by: str | None = "frechet"
+    best_by: Literal["frechet"] | None = "frechet"
     loss: Loss = "relativistic"
     r1: float = 0.5
     r2: float = 0.5

@@ -9,7 +9,7 @@
 Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws
 at random comes from its own number, so a resumed run goes on exactly as the straight one would have.
 
-A run is a folder:  recipe.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
+A run is a folder:  recipe.json  run.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,10 +29,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from genstudio.errors import UsageError
 from genstudio.training import checkpoint
 from genstudio.training.progress import Progress
 from genstudio.training.stop import StopRequest
 
+NOTES = "run.json"
 Losses = dict[str, Tensor]
 log = logging.getLogger("genstudio")
 
@@ -75,7 +77,11 @@ class Recipe:
     ema_decay: float = 0.999
     validate_every: int = 2_000
     checkpoint_minutes: float = 5.0
-    best_by: str | None = None  # of validation's scores: where it is least, best.ckpt keeps that net as well
+
+    @property
+    def best_by(self) -> str | None:
+        """Of validation's scores: where it is least, best.ckpt keeps that net as well."""
+        return None
 
     @property
     def measure(self) -> str | None:
@@ -139,6 +145,7 @@ def train(
     device: str = "auto",
     minutes: float | None = None,
     resume: bool = False,
+    notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Train until `recipe.steps`, or for `minutes`, or until Ctrl-C or SIGTERM; each of them saves.
 
@@ -149,11 +156,18 @@ def train(
         device: "auto" (accelerate's choice), or "cpu".
         minutes: a limit for this sitting; the schedule goes by steps all the same.
         resume: go on from `run/last.ckpt`.
+        notes: what else is to be known of the run, for its `run.json`.
 
     Raises:
+        UsageError: fewer steps than the run has made, or than one update takes.
         WeightsError: `resume` without a usable checkpoint; losses or weights that are no longer finite, which
             are never saved.
     """
+    if recipe.steps < recipe.accumulate:
+        raise UsageError(
+            f"expected at least the {recipe.accumulate} steps of one update (accumulate), found "
+            f"{recipe.steps}; ask for more"
+        )
     accelerator = Accelerator(
         cpu=device == "cpu",
         mixed_precision={"bfloat16": "bf16", "float16": "fp16", "float32": "no"}[recipe.precision],
@@ -178,8 +192,15 @@ def train(
         if recipe.measure and by and by != recipe.measure:
             log.warning("%s: the best net is sought anew, by %s (was %s)", run, recipe.measure, by)
             best = math.inf
+    if k > recipe.steps:
+        raise UsageError(
+            f"expected more steps than the {k} {run} has made, found {recipe.steps}; ask for more"
+        )
     if main:
+        # Not before it is known that the run can go on.
         (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2), "utf-8")
+        if notes is not None:
+            (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
     if main and not resume:
         for old in ("stats.jsonl", "best.ckpt"):
             (run / old).unlink(missing_ok=True)

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 
 from genstudio.options import Options
 
+MOST_SEED = 2**63 - 1
+
 
 class TrainOptions(Options):
     """Where the pictures are, how long to train, and what to change in the recipe."""
@@ -49,7 +51,10 @@ class TrainOptions(Options):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
     seed: int | None = Field(
-        default=None, ge=0, description="Seed of weights, crops and order instead of the recipe's."
+        default=None,
+        ge=0,
+        le=MOST_SEED,
+        description="Seed of weights, crops and order instead of the recipe's.",
     )
 
     @field_validator("set")

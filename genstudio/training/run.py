@@ -25,9 +25,9 @@ from genstudio.data.store import PictureStore, open_store, store_cache
 from genstudio.errors import InputError, OutputError, UsageError, WeightsError
 from genstudio.options import OptionError
 from genstudio.training import loop, ranges
+from genstudio.training.loop import NOTES
 from genstudio.training.options import TrainOptions
 
-NOTES = "run.json"
 log = logging.getLogger("genstudio")
 
 
@@ -91,9 +91,14 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     }
     if begun is not None:
         _say_what_changed(run, begun, recipe, notes)
-    (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
     result = loop.train(
-        learner, recipe, run, device=options.device, minutes=options.minutes, resume=options.resume
+        learner,
+        recipe,
+        run,
+        device=options.device,
+        minutes=options.minutes,
+        resume=options.resume,
+        notes=notes,
     )
     return Sitting(run, recipe, len(data), result)
 
@@ -158,6 +163,7 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
         params=sum(p.numel() for p in shipped.parameters()),
         advice=advice,
         counterpart=getattr(begun, "counterpart", None),
+        warm_start=begun.warm_start,
     )
     weights.save(path, shipped.state_dict(), header)
 
@@ -211,6 +217,7 @@ def _damaged(path: Path, found: str) -> WeightsError:
 def override(recipe: Any, settings: Sequence[str]) -> Any:
     """`recipe` with `key.path=value` settings applied and checked against its types and `ranges`."""
     values: dict[str, Any] = dataclasses.asdict(recipe)
+    name = values.pop("name")  # is what a run goes on and is exported by
     for setting in settings:
         path, equals, text = setting.partition("=")
         *parents, key = path.split(".")
@@ -227,7 +234,7 @@ def override(recipe: Any, settings: Sequence[str]) -> Any:
         except json.JSONDecodeError:
             node[key] = text
     try:
-        changed = revive(recipe, values)
+        changed = revive(recipe, values | {"name": name})
         ranges.check(changed)
     except UsageError as error:
         raise UsageError(f"--set {error}") from None

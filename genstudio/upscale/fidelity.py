@@ -108,7 +108,7 @@ def warm_start(net: nn.Module, name: str) -> None:
     afresh.
 
     Raises:
-        WeightsError: there are no such weights, or their file is damaged.
+        WeightsError: there are no such weights, their file is damaged, or nothing of them fits.
     """
     try:
         _, state = weights.load(name, "upscale")
@@ -121,6 +121,8 @@ def warm_start(net: nn.Module, name: str) -> None:
     fitting = {
         key: value.float() for key, value in state.items() if key in own and value.shape == own[key].shape
     }
+    if not fitting:
+        raise WeightsError(f"{name}: expected weights of which some fit this net, found none; choose another")
     net.load_state_dict(own | fitting)
 
 
