@@ -1,5 +1,6 @@
 """Which file becomes which: decided, and checked for all that can go wrong, before any work starts."""
 
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from genstudio.errors import InputError, OutputError, UsageError
 from genstudio.options import FileOptions
 
 STDIO = "-"
+log = logging.getLogger("genstudio")
 
 _EMPTY = 'expected names for IN and OUT, found an empty one (""); is a variable not set?'
 _FORBIDDEN = r'[<>:"/\\|?*]' if os.name == "nt" else "/"  # within a file's name
@@ -177,6 +179,8 @@ def _walk(folder: Path, out: Path | None, recursive: bool) -> tuple[list[Path], 
             if images.is_picture_name(Path(name)):
                 pictures.append(Path(here, name))
             else:
+                if kind := images.unread_kind(Path(name)):
+                    log.warning("left out: %s: %s is not read; convert it first", Path(here, name), kind)
                 others += 1
     return pictures, others
 

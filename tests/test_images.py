@@ -1118,3 +1118,52 @@ def test_a_png_wider_than_its_library_allows_is_refused_at_once() -> None:
     wide = images.from_pil(Image.new("L", (1_000_001, 1)))
     with pytest.raises(OutputError, match=r"PNG holds at most 1000000 pixels a side.*write TIFF"):
         images.write(wide, io.BytesIO(), format="png")
+
+
+@pytest.mark.parametrize(
+    ("inserted", "note"),
+    [
+        ([(b"cICP", bytes([12, 13, 0, 1]))], "its colours are Display P3, by numbers that are not kept"),
+        ([(b"cICP", bytes([9, 16, 0, 1]))], "its colours are BT.2020 PQ"),
+        ([(b"gAMA", struct.pack(">I", 100_000))], "its colours are of gamma 1,"),
+        ([(b"cICP", bytes([1, 13, 0, 1]))], None),
+        ([(b"gAMA", struct.pack(">I", 45455))], None),
+        ([(b"gAMA", struct.pack(">I", 100_000)), (b"sRGB", b"\0")], None),
+        ([(b"iCCP", b"p\0\0" + zlib.compress(SRGB)), (b"cICP", bytes([12, 13, 0, 1]))], None),
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_colours_told_by_numbers_are_not_lost_in_silence(
+    inserted: list[tuple[bytes, bytes]], note: str | None, deep: bool
+) -> None:
+    data = imagecodecs.png_encode(noise(4, 5, 3, np.uint16 if deep else np.uint8))
+    data = data[:33] + b"".join(chunk(*each) for each in inserted) + data[33:]
+    notes = images.read(data).notes
+    assert [note in each for each in notes] == [True] if note else not notes
+
+
+def test_colours_of_avif() -> None:
+    data = encoded(pil(smooth()), "AVIF")
+    at = data.find(b"colrnclx")
+    assert at > 0
+    assert not images.read(data).notes
+    wide = data[: at + 8] + struct.pack(">HH", 12, 13) + data[at + 12 :]
+    assert "its colours are Display P3" in images.read(wide).notes[0]
+    profiled = encoded(pil(smooth()), "AVIF", icc_profile=SRGB)
+    assert not images.read(profiled).notes
+
+
+def test_a_preview_is_not_taken_for_the_picture() -> None:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(noise(10, 12, 3), photometric="rgb", subfiletype=1, subifds=1)
+        writer.write(noise(20, 24, 3), photometric="rgb")
+    for ask in (images.read, images.size):
+        with pytest.raises(InputError, match="found a camera raw or the like"):
+            ask(file.getvalue())
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    with pytest.raises(InputError, match=r"IMG_1\.HEIC: HEIC is not read; convert it to JPEG"):
+        images.read(tmp_path / "IMG_1.HEIC")

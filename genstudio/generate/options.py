@@ -43,7 +43,7 @@ class GenerateOptions(GeneratorOptions):
         default=None, description="Of a model with classes: only pictures of this one."
     )
     grid: Annotated[str | None, Parameter(show_default=False)] = Field(
-        default=None, description="COLSxROWS: all in one picture, OUT."
+        default=None, description="COLSxROWS, 4x3 for example: all in one picture; that is OUT."
     )
     interpolate: str | None = Field(
         default=None,

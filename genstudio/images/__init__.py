@@ -22,6 +22,7 @@ from genstudio.images.formats import (
     is_picture_name,
     output_format,
     readable_suffixes,
+    unread_kind,
 )
 from genstudio.images.picture import Animation, Metadata, Picture, from_pil, to_pil
 from genstudio.images.read import read, size
@@ -40,5 +41,6 @@ __all__ = [
     "readable_suffixes",
     "size",
     "to_pil",
+    "unread_kind",
     "write",
 ]

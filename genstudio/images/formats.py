@@ -45,6 +45,8 @@ _NAMES = {"JPG": "JPEG", "TIF": "TIFF", "APNG": "PNG"} | {name: name for name in
 _SUFFIXES = {suffix: name for name, row in WRITTEN.items() for suffix in row.suffixes}
 # Pillow registers these, but only to say that it cannot decode them
 _NOT_DECODED = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}
+_RAW = ("arw", "cr2", "cr3", "dng", "nef", "orf", "pef", "raf", "rw2", "srw")
+_UNREAD = {".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL"} | {f".{each}": "camera raw" for each in _RAW}
 
 
 @functools.cache
@@ -60,6 +62,11 @@ def is_picture_name(path: Path) -> bool:
     A file that is named outright is read by its content, whatever it is called.
     """
     return path.suffix.lower() in readable_suffixes() and not path.name.startswith("._")
+
+
+def unread_kind(path: Path) -> str | None:
+    """What a file is, by its name, if it is a picture of a kind that cannot be read."""
+    return _UNREAD.get(path.suffix.lower())
 
 
 def output_format(path: Path | None, requested: str | None, source_format: str) -> str:

@@ -40,7 +40,7 @@ def described_without_pixels(data: bytes) -> tuple[int, Metadata]:
     told = (b"iCCP", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"eXIf")
     one_pixel = [
         _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
-        *(_chunk(kind, bytes(body)) for kind, body in _chunks(data) if kind in told),
+        *(_chunk(kind, bytes(body)) for kind, body in chunks(data) if kind in told),
         _chunk(b"IDAT", zlib.compress(b"\0\0")),
         _chunk(b"IEND", b""),
     ]
@@ -76,7 +76,7 @@ def encode_animation(
         control = struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, numerator, delay.denominator, 0, 0)
         file.write(_chunk(b"fcTL", control))
         sequence += 1
-        body = b"".join(body for kind, body in _chunks(data) if kind == b"IDAT")
+        body = b"".join(body for kind, body in chunks(data) if kind == b"IDAT")
         if index == 0:
             file.write(_chunk(b"IDAT", body))
         else:
@@ -117,7 +117,8 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """(type, body) of every chunk that begins in these first bytes of a PNG."""
     view, at = memoryview(data), len(SIGNATURE)
     while at + 12 <= len(data):
         length = struct.unpack_from(">I", view, at)[0]

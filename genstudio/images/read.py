@@ -13,8 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from genstudio.errors import InputError
-from genstudio.images import png
+from genstudio.images import colours, png
 from genstudio.images.exif import from_tiff
+from genstudio.images.formats import unread_kind
 from genstudio.images.picture import (
     Animation,
     Array,
@@ -33,6 +34,7 @@ MAX_PIXELS = 500_000_000
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _PAGED = ("TIFF", "DCX", "FLI")  # of these only the first is read; ICO, ICNS, PSD, MPO open at the main one
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HEAD = 65_536  # bytes, of which a file tells what it is
 _opening = threading.Lock()
 
 
@@ -51,8 +53,9 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
     """
     name, opener = _opener(source)
     with _named(name), closing(opener()) as file:
-        head = file.read(64)
+        head = file.read(_HEAD)
         file.seek(0)
+        told = [note] if (note := colours.unread(head)) else []
         if not head:
             raise InputError("expected a picture, found an empty file (0 bytes)")
         if head.startswith(_TIFF):
@@ -65,14 +68,15 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
             )  # APNG: a still that is not in the film
             last = getattr(image, "n_frames", 1)
             if last - first > 1 and image.format in _ANIMATED:
-                notes = ["16-bit animation read at 8 bits"] if png.is_16bit(head) else []
-                return _animation(image, range(first, last), notes, name, opener, max_pixels)
+                if png.is_16bit(head):
+                    told.append("16-bit animation read at 8 bits")
+                return _animation(image, range(first, last), told, name, opener, max_pixels)
             if png.is_16bit(head):
                 file.seek(0)
                 data = file.read()
                 orientation, metadata = png.described_without_pixels(data)
-                return still(png.decode(data), "PNG", metadata, (), orientation)
-            return _still(image, file)
+                return still(png.decode(data), "PNG", metadata, told, orientation)
+            return _still(image, file, told)
 
 
 def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -103,8 +107,9 @@ def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
             return (width, height) if orientation < 5 else (height, width)
 
 
-def _still(image: Image.Image, file: BinaryIO) -> Picture:
+def _still(image: Image.Image, file: BinaryIO, told: list[str]) -> Picture:
     array, notes = pixels(image)
+    notes += told
     orientation, metadata = described(image)
     if image.format == "TIFF":
         metadata = Metadata(metadata.icc_profile, from_tiff(file), metadata.xmp, metadata.dpi, metadata.text)
@@ -251,6 +256,8 @@ def _named(name: str) -> Iterator[None]:
     except PermissionError as error:
         raise InputError(f"{name}: no permission to read it; check the file's permissions") from error
     except UnidentifiedImageError as error:
+        if kind := unread_kind(Path(name)):
+            raise InputError(f"{name}: {kind} is not read; convert it to JPEG, PNG or TIFF first") from error
         raise InputError(
             f"{name}: expected a picture, found data of no known picture format; "
             "check that it is one, and whole"

@@ -21,10 +21,16 @@ _ICC, _XMP = 34675, 700
 def sixteen_bit_page(file: IO[bytes]) -> "tifffile.TiffPage | None":
     """The first page if its samples are 16-bit; None if Pillow reads it as well. Decodes nothing.
 
-    Raises InputError for samples that are neither 8 nor 16-bit whole numbers.
+    Raises InputError for samples that are neither 8 nor 16-bit whole numbers, and where the first page is but
+    a preview of the picture, as in a camera's raw file.
     """
     file.seek(0)
     page = tifffile.TiffFile(file).pages.first
+    if page.subfiletype & 1 and page.subifds:
+        raise InputError(
+            "expected a picture, found a camera raw or the like, whose first page is a preview; convert it "
+            "to TIFF or JPEG first"
+        )
     bits = page.bitspersample
     if page.sampleformat in (1, 4) and bits == 16:
         return page
