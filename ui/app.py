@@ -133,7 +133,8 @@ def build(max_pixels: int, *, trainer: Trainer | None = None, models: bool = Fal
             session = session_of(request)
             if jobs := studio.jobs.stop(session):
                 studio.sessions.leave(session, jobs)
-            studio.sessions.close(session)
+            else:
+                studio.sessions.close(session)
 
         page.unload(leave)
     return page

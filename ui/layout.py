@@ -114,6 +114,11 @@ class Parts:
         self.looked.input(self._look, self.looked, self.slider, **private)
         wire_stop(self.studio, self.task, self.stop)
 
+    def clear_on_failure(self, ran: Any) -> None:
+        """Where there is no result, the one before is not to be taken for it."""
+        empty = [self.results, self.slider]
+        ran.failure(lambda: (None, None), None, empty, api_visibility="private", show_progress="hidden")
+
     @property
     def shown(self) -> list[Any]:
         """What a run gives, in the order of `Done.outputs`."""
@@ -199,7 +204,7 @@ def draw(
             given, files = knobs.read(values), parts.files.read(values)
             return restored(studio, job, wanted(pictures), given, files).outputs()
 
-    parts.run.click(
+    ran = parts.run.click(
         described(run, task, TASKS[task].summary, [knobs, parts.files], pictures="The pictures, as files."),
         [parts.pictures],
         parts.shown,
@@ -208,3 +213,4 @@ def draw(
         show_progress_on=[parts.report],
         concurrency_limit=None,
     )
+    parts.clear_on_failure(ran)

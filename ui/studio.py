@@ -134,10 +134,10 @@ def plainly() -> Iterator[None]:
         gr.Info(in_words(error), duration=5)  # for people it is no error, for programs it is
         raise gr.Error(in_words(error), visible=False, print_exception=False) from None
     except StudioError as error:
-        raise gr.Error(in_words(error), print_exception=False) from None
+        raise gr.Error(in_words(error), duration=None, print_exception=False) from None
     except MemoryError:
         words = "expected memory for the picture and its result, found too little; ask for a smaller result"
-        raise gr.Error(words, print_exception=False) from None
+        raise gr.Error(words, duration=None, print_exception=False) from None
     except gr.Error:
         raise
     except Exception as error:
@@ -145,7 +145,7 @@ def plainly() -> Iterator[None]:
             "a bug: %s: %s", type(error).__name__, error, exc_info=bool(os.environ.get("GENSTUDIO_DEBUG"))
         )
         words = f"{type(error).__name__}; this is a bug, and the one who runs this page can see more of it"
-        raise gr.Error(words, print_exception=False) from None
+        raise gr.Error(words, duration=None, print_exception=False) from None
 
 
 def in_words(error: Exception) -> str:

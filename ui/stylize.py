@@ -83,7 +83,7 @@ def tab(studio: Studio) -> None:
 
         yield from _shown(work)
 
-    parts.run.click(
+    ran = parts.run.click(
         described(
             run,
             "stylize",
@@ -100,6 +100,7 @@ def tab(studio: Studio) -> None:
         show_progress_on=[parts.report],
         concurrency_limit=None,
     )
+    parts.clear_on_failure(ran)
 
 
 def _gallery() -> gr.Dropdown:

@@ -44,12 +44,19 @@ BAD = {"name": "page.png", "mimeType": "image/png", "buffer": b"<svg onload=aler
 
 def test_an_error_is_said_in_plain_words(visit: Any) -> None:
     seen = visit("Upscale")
+    drop(seen, "pictures-upscale", png("good.png", (20, 10)))
+    seen.locator("#run-upscale").click()
+    seen.get_by_text("20 × 10 → 80 × 40 pixels").wait_for()
+    seen.locator("#pictures-upscale [aria-label='Clear']").click()
     drop(seen, "pictures-upscale", BAD)
     seen.locator("#run-upscale").click()
     toast = seen.get_by_test_id("toast-body")
     toast.get_by_text("page.png: expected a picture, found data of no known picture format").wait_for()
     assert "/tmp" not in toast.inner_text()
     assert "Traceback" not in seen.content()
+    # The result before is not to be taken for this one's.
+    seen.locator("#results-upscale a[download]").wait_for(state="detached")
+    seen.locator("#report-upscale .error").wait_for()
 
 
 def test_stylize(visit: Any) -> None:

@@ -109,7 +109,6 @@ def test_what_a_job_writes_after_its_page_was_closed_goes_as_well(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     sessions = Sessions()
     sessions.leave("a", jobs=2)
-    sessions.close("a")
     sessions.job_ended("b")
     sessions.job_ended("a")  # that one waited in line
     late = sessions.folder("a")
