@@ -4,6 +4,8 @@ A picture goes through the same plan, batch and files as in the shell: same pixe
 """
 
 import html
+import itertools
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +58,7 @@ def restored(
     Raises the error of a picture that is alone; where stopped, what is done is kept.
     """
     folder = studio.sessions.folder(job.session)
-    plan = batch.plan(paths, f"{folder}/", files, options.name_fields())
+    plan = batch.plan(_apart(paths, folder), f"{folder}/", files, options.name_fields())
     restorer = load(job.task, options)
     done = Done()
     written: list[Path] = []
@@ -117,6 +119,24 @@ def restored(
         done.results.append(str(zipped(written, folder, f"{job.task}d")))
     studio.sessions.views[job.session, job.task] = done.views
     return done
+
+
+def _apart(paths: Sequence[str], folder: Path) -> list[str]:
+    """The pictures, but a copy IMG-2 of the second IMG: their results would have one name, and who uploads
+    cannot rename.
+    """
+    names: set[str] = set()
+    apart = []
+    for path in map(Path, paths):
+        free = (f"{path.stem}-{k}" if k > 1 else path.stem for k in itertools.count(1))
+        name = next(each for each in free if each.lower() not in names)
+        names.add(name.lower())
+        if name != path.stem:
+            copy = folder / "sent" / f"{name}{path.suffix}"
+            copy.parent.mkdir(exist_ok=True)
+            path = Path(shutil.copy(path, copy))
+        apart.append(str(path))
+    return apart
 
 
 def _line(result: batch.Result, target: Path) -> str:

@@ -74,6 +74,23 @@ def test_alpha_depth_and_metadata_come_through(client: Any, tmp_path: Path) -> N
     assert after.endswith(".png")  # browsers do not show TIFF
 
 
+def test_pictures_of_one_name_are_kept_apart(client: Any, tmp_path: Path) -> None:
+    files = []
+    for folder, name, side in (
+        ("a", "IMG.png", 8),
+        ("b", "IMG.png", 9),
+        ("b", "img.jpg", 10),
+        ("b", "IMG-2.png", 11),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        Image.new("RGB", (side, side), "red").save(tmp_path / folder / name)
+        files.append(handle_file(tmp_path / folder / name))
+    results, _, _ = client.predict(files, scale=2, format="PNG", api_name="/upscale")
+    names = ["IMG.png", "IMG-2.png", "img-3.png", "IMG-2-2.png"]
+    assert [Path(path).name for path in results] == [*names, "upscaled.zip"]
+    assert [Image.open(path).width for path in results[:-1]] == [16, 18, 20, 22]
+
+
 def test_one_bad_picture_does_not_stop_the_rest(client: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     files = [
