@@ -1,4 +1,4 @@
-"""What a run can go on from: step, minutes, the EMA, the learner's own state, in one file.
+"""What a run can go on from: step, minutes, the EMA and the learner's own state, in one file.
 
 A file is the old one or the new one, and what is in it is finite: a run that diverges leaves it as it was.
 """

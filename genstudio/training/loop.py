@@ -12,7 +12,6 @@ at random comes from its own number, so a resumed run goes on exactly as the str
 A run is a folder:  recipe.json  run.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
 """
 
-import contextlib
 import json
 import logging
 import math
@@ -32,6 +31,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from genstudio.errors import UsageError
 from genstudio.training import checkpoint
 from genstudio.training.progress import Progress
+from genstudio.training.stats import STATS, Remarks, forget, record
 from genstudio.training.stop import StopRequest
 
 NOTES = "run.json"
@@ -202,10 +202,10 @@ def train(
         if notes is not None:
             (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
     if main and not resume:
-        for old in ("stats.jsonl", "best.ckpt"):
+        for old in (STATS, "best.ckpt"):
             (run / old).unlink(missing_ok=True)
     elif main:
-        _forget(run / "stats.jsonl", k)
+        forget(run, k)
     accelerator.init_trackers("tensorboard")
 
     began = time.monotonic()
@@ -239,17 +239,17 @@ def train(
                         raise checkpoint.diverged(run, k, f"a loss of {value} ({name})")
                 rate = (k - first) * recipe.batch_size * accelerator.num_processes / (now - began)
                 progress.show(k, values, rate)
-                _record(
+                record(
                     accelerator,
                     run,
                     k,
                     values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60},
                 )
             if main and (k % recipe.validate_every == 0 or k == recipe.steps):
-                with torch.no_grad(), _Remarks(run, k):
+                with torch.no_grad(), Remarks(run, k):
                     scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
                 progress.note(k, scores)
-                _record(accelerator, run, k, scores)
+                record(accelerator, run, k, scores)
                 if recipe.best_by is not None and scores[recipe.best_by] < best:
                     best = scores[recipe.best_by]
                     save(run / "best.ckpt", None, step=k, minutes=spent + (now - began) / 60, best=best)
@@ -269,45 +269,6 @@ def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
     path = best if best.is_file() else run / "last.ckpt"
     step, spent, *_ = checkpoint.load(path, None, average, torch.device("cpu"))
     return average.module, step, spent
-
-
-def _record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float]) -> None:
-    accelerator.log(values, step=k)
-    if accelerator.is_main_process:
-        with (run / "stats.jsonl").open("a", encoding="utf-8") as stats:
-            stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
-
-
-def _forget(stats: Path, k: int) -> None:
-    """Leave out of a run's stats what came after step k, which a run that goes on from there makes anew."""
-    if not stats.is_file():
-        return
-    kept = []
-    for line in stats.read_text("utf-8").splitlines(keepends=True):
-        with contextlib.suppress(ValueError):  # a last line that a power cut left in half
-            if json.loads(line)["step"] <= k:
-                kept.append(line)
-    partial = stats.with_suffix(".part")
-    partial.write_text("".join(kept), "utf-8")
-    partial.replace(stats)
-
-
-class _Remarks(logging.Handler):
-    """While entered, what the library warns of goes into the run's stats as well."""
-
-    def __init__(self, run: Path, k: int) -> None:
-        super().__init__(logging.WARNING)
-        self.run, self.k = run, k
-
-    def __enter__(self) -> None:
-        log.addHandler(self)
-
-    def __exit__(self, *_: object) -> None:
-        log.removeHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with (self.run / "stats.jsonl").open("a", encoding="utf-8") as stats:
-            stats.write(json.dumps({"step": self.k, "warning": record.getMessage()}) + "\n")
 
 
 def _seed(*numbers: int) -> int:

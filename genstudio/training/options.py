@@ -6,8 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from genstudio.options import Options
-
-MOST_SEED = 2**63 - 1
+from genstudio.training.ranges import MOST_SEED
 
 
 class TrainOptions(Options):

@@ -8,10 +8,12 @@ from typing import Any
 
 from genstudio.errors import UsageError
 
+MOST_SEED = 2**63 - 1
+
 # By the end of key.path, the first that fits: how it is said, and whether a finite number is so.
 RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     r"metric_pictures": ("of at least 2", lambda x: x >= 2),
-    r"seed": ("from 0 to 2^63 - 1", lambda x: 0 <= x < 2**63),
+    r"seed": ("from 0 to 2^63 - 1", lambda x: 0 <= x <= MOST_SEED),
     r"betas": ("from 0 to below 1", lambda x: 0 <= x < 1),
     r"ema_decay|warmup|final_lr|\w+_after|label_smoothing|right_target|shrunk|white|untouched|grey|drawn"
     r"|least_area|jitter": ("from 0 to 1", lambda x: 0 <= x <= 1),

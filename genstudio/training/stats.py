@@ -1,0 +1,52 @@
+"""A run's story, stats.jsonl: a line for each log, validation and warning, in the order of the steps."""
+
+import contextlib
+import json
+import logging
+from pathlib import Path
+
+from accelerate import Accelerator
+
+STATS = "stats.jsonl"
+log = logging.getLogger("genstudio")
+
+
+def record(accelerator: Accelerator, run: Path, k: int, values: dict[str, float]) -> None:
+    """Add what step k gave, to TensorBoard as well."""
+    accelerator.log(values, step=k)
+    if accelerator.is_main_process:
+        with (run / STATS).open("a", encoding="utf-8") as stats:
+            stats.write(json.dumps({"step": k} | {name: round(v, 6) for name, v in values.items()}) + "\n")
+
+
+def forget(run: Path, k: int) -> None:
+    """Leave out of a run's stats what came after step k, which a run that goes on from there makes anew."""
+    stats = run / STATS
+    if not stats.is_file():
+        return
+    kept = []
+    for line in stats.read_text("utf-8").splitlines(keepends=True):
+        with contextlib.suppress(ValueError):  # a last line that a power cut left in half
+            if json.loads(line)["step"] <= k:
+                kept.append(line)
+    partial = stats.with_suffix(".part")
+    partial.write_text("".join(kept), "utf-8")
+    partial.replace(stats)
+
+
+class Remarks(logging.Handler):
+    """While entered, what the library warns of goes into the run's stats as well."""
+
+    def __init__(self, run: Path, k: int) -> None:
+        super().__init__(logging.WARNING)
+        self.run, self.k = run, k
+
+    def __enter__(self) -> None:
+        log.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        log.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with (self.run / STATS).open("a", encoding="utf-8") as stats:
+            stats.write(json.dumps({"step": self.k, "warning": record.getMessage()}) + "\n")
