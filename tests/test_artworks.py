@@ -32,7 +32,7 @@ def test_artworks_differ_and_fill_the_range() -> None:
 def test_shares_of_kinds_sum_to_one() -> None:
     assert sum(share for _, share in artworks.KINDS.values()) == pytest.approx(1)
     assert sum(lettering.SHARES.values()) == pytest.approx(1)
-    assert set(lettering.SHARES) == set(lettering.ASKED) == set(words.WORDS)
+    assert set(lettering.SHARES) == set(words.WORDS)
 
 
 def test_pictures_are_lettered_without_any_fonts(monkeypatch: pytest.MonkeyPatch) -> None:

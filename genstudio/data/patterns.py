@@ -136,8 +136,9 @@ def _two_coloured(side_px: int, rng: np.random.Generator, kind: str) -> Pixels:
 def _ground(side_px: int, rng: np.random.Generator) -> Pixels:
     """One colour, or soft shades as out of focus in a photograph, with a grain at times."""
     count = int(rng.choice((1, 2, 3, 5, 8)))
-    coarse = rng.integers(0, 256, (count, count, 3), dtype=np.uint8)
-    soft = np.array(Image.fromarray(coarse).resize((side_px, side_px), Image.Resampling.BICUBIC))
+    shades = rng.uniform(0, 255, 3) + rng.normal(0, rng.uniform(8, 60), (count, count, 3))
+    coarse = Image.fromarray(np.rint(np.clip(shades, 0, 255)).astype(np.uint8))
+    soft = np.array(coarse.resize((side_px, side_px), Image.Resampling.BICUBIC))
     if rng.random() < 0.3:
         grain = rng.normal(0, rng.uniform(1, 6), soft.shape)
         soft = np.rint(np.clip(soft + grain, 0, 255)).astype(np.uint8)

@@ -3,10 +3,11 @@
 - `canvas`: drawing with smooth edges; outlines, fills, gradients, screentone.
 - `palettes`: colours that belong together.
 - `words`, `lettering`: words in several scripts, and the machine's fonts.
-- `figures`: faces, hair, eyes, cartoon animals.
-- `scenes`: skies, hills, towns, speed lines, with figures.
+- `style`: a picture's colours, pen and shading.
+- `figures`: faces, hair, eyes, cartoon animals; `things`: flowers, cars, fish and the like.
+- `backgrounds`: skies, hills, seas, towns, rooms, speed lines; `scenes`: figures and things before them.
 - `pages`: illustrations, pages of comics and manga, bubbles.
-- `graphics`: icons, logos, interfaces, charts, maps, documents.
+- `icons`: icons and logos; `graphics`: interfaces, charts, maps, documents.
 - `sprites`: pixel art.
 """
 
@@ -15,7 +16,8 @@ from collections.abc import Callable
 import numpy as np
 
 from genstudio.data.artworks.canvas import Canvas, Pixels
-from genstudio.data.artworks.graphics import chart, document, icons, interface, logo, street_map
+from genstudio.data.artworks.graphics import chart, document, interface, street_map
+from genstudio.data.artworks.icons import icons, logo
 from genstudio.data.artworks.pages import comic, illustration, manga
 from genstudio.data.artworks.sprites import sprites
 

@@ -32,10 +32,16 @@ class Placement:
     unit_px: float
     angle: float = 0.0
     mirrored: bool = False
+    axes: tuple[float, float] = (1.0, 1.0)  # what x and y are multiplied by before all else
+
+    def part(self, x: float, y: float, axes: tuple[float, float]) -> "Placement":
+        """Where a part about (x, y) of the figure stands, in units of its own along each axis."""
+        ((left, top),) = self([(x, y)])
+        return Placement(left, top, self.unit_px, self.angle, self.mirrored, axes)
 
     def __call__(self, points: Any) -> Points:
         """`points` (n, 2) of the figure in px of the sheet."""
-        across, down = np.asarray(points, np.float64).T
+        across, down = (np.asarray(points, np.float64) * self.axes).T
         across = -across if self.mirrored else across
         c, s = np.cos(self.angle) * self.unit_px, np.sin(self.angle) * self.unit_px
         return np.stack([self.x + c * across - s * down, self.y + s * across + c * down], 1)
@@ -49,19 +55,21 @@ class Canvas:
     ) -> None:
         self.width, self.height, self.finer, self.screen = width, height, finer, screen
         mode = "RGB" if screen is None else "L"
-        self.image = Image.new(mode, (width * finer, height * finer), "white")
+        self.image = Image.new(mode, (width * finer, height * finer))
         self.draw = ImageDraw.Draw(self.image)
         self._screens: dict[int, Image.Image] = {}
-        self.fill(self.sheet(), colour)
+        self._sheet = box(-1, -1, width + 2, height + 2)
+        self.fill(self._sheet, colour)
 
     def sheet(self) -> Points:
         """The sheet's own outline."""
-        w, h = self.width + 1, self.height + 1
-        return np.array([(-1, -1), (w, -1), (w, h), (-1, h)], np.float64)
+        return self._sheet
 
     def fill(self, points: Points, colour: Colour, within: Points | None = None) -> None:
         """Fill a closed outline, or only what of it lies `within` another."""
         grey = self.screen is not None and colour not in (BLACK, WHITE)
+        if self._misses(points):
+            return
         if within is None and not grey:
             self.draw.polygon(self._flat(points), self.tinted(colour))
             return
@@ -85,7 +93,11 @@ class Canvas:
         along = (along - along.min()) / np.ptp(along)
         ends = np.array([first, second], np.float64)
         small = Image.fromarray(np.rint(ends[0] + along[..., None] * (ends[1] - ends[0])).astype(np.uint8))
-        self.image.paste(small.resize(mask.size, Image.Resampling.BILINEAR), box, mask)
+        width, height = (-(-side // self.finer) for side in mask.size)
+        shades = small.resize((width, height), Image.Resampling.BILINEAR)
+        shades = shades.resize((width * self.finer, height * self.finer), Image.Resampling.NEAREST)
+        whole = points is self._sheet and within is None
+        self.image.paste(shades.crop((0, 0, *mask.size)), box, None if whole else mask)
 
     def tone(
         self,
@@ -110,6 +122,8 @@ class Canvas:
 
     def stroke(self, points: Points, colour: Colour, width_px: float, taper: float = 0.0) -> None:
         """A line of a pen: `taper` 0 keeps its width, 1 lets it run out at both ends."""
+        if self._misses(points, width_px):
+            return
         along = np.linspace(0, 1, len(points))
         widths = width_px * (1 - taper + taper * np.sin(np.pi * along) ** 0.7)
         side = _normals(points) * widths[:, None] / 2
@@ -122,6 +136,8 @@ class Canvas:
 
     def outline(self, points: Points, colour: Colour, width_px: float, phase: float | None = None) -> None:
         """A closed line of a pen; with `phase` (radians) its width swells and thins on the way round."""
+        if self._misses(points, 2 * width_px):
+            return
         closed = np.concatenate([points, points[:1]])
         widths = np.full(len(closed), width_px)
         if phase is not None:
@@ -148,6 +164,11 @@ class Canvas:
     def tinted(self, colour: Colour) -> Colour | int:
         """A colour as the sheet's image takes it: black and white ones take a grey level."""
         return colour if self.screen is None else round(255 * luma(colour))
+
+    def _misses(self, points: Points, by_px: float = 0) -> bool:
+        """Whether all of an outline, `by_px` wider, lies beyond one edge of the sheet."""
+        low, high = points.min(0) - by_px, points.max(0) + by_px
+        return bool((high < 0).any() or low[0] > self.width or low[1] > self.height)
 
     def _printed(self, coverage: float) -> Image.Image:
         level = round(coverage * 12)

@@ -16,11 +16,6 @@ FOLDERS = (
     Path.home() / ".fonts",
     Path.home() / ".local/share/fonts",
 )
-# Letters that a font must have to set a script.
-ASKED = {
-    "latin": "Agé1!?", "sound": "AB!?", "greek": "Σωή1!", "cyrillic": "Жяй1!", "japanese": "あ待ド1!",
-    "chinese": "你龙學1!", "korean": "안녕1!", "arabic": "مشق1!", "hebrew": "שלם1!", "devanagari": "नमस1!",
-}  # fmt: skip
 # How often each is set.
 SHARES = {
     "latin": 0.5, "sound": 0.0, "greek": 0.05, "cyrillic": 0.08, "japanese": 0.15, "chinese": 0.07,
@@ -31,8 +26,8 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @cache
 def fonts() -> dict[str, tuple[tuple[Path, int], ...]]:
-    """The font files of this machine that have a script's letters, by script; with the face's number in its
-    file. Looked for once, in the system's folders and the user's; none may be found."""
+    """The font files of this machine that have every letter of a script's words, by script; with the face's
+    number in its file. Looked for once, in the system's folders and the user's; none may be found."""
     found: dict[str, list[tuple[Path, int]]] = {script: [] for script in WORDS}
     kinds = (".ttf", ".otf", ".ttc")
     paths = {
@@ -40,11 +35,12 @@ def fonts() -> dict[str, tuple[tuple[Path, int], ...]]:
     }
     for path in sorted(paths):
         try:
-            font = ImageFont.truetype(path, 16)
+            font = ImageFont.truetype(path, 8)
         except OSError:
             continue
         missing = bytes(font.getmask("\U0010fffe"))
-        for script, letters in ASKED.items():
+        for script, listed in WORDS.items():
+            letters = sorted(set("".join(listed)) | set("0123456789.!?"), reverse=True)
             if all(bytes(font.getmask(letter)) not in (missing, b"") for letter in letters):
                 found[script].append((path, 0))
     return {script: tuple(files) for script, files in found.items()}
@@ -107,7 +103,7 @@ def write_turned(
     for stroke, ink in ([(width, edge[0])] if edge else []) + [(0, colour)]:
         mask = Image.new("L", size)
         ImageDraw.Draw(mask).text((2 - left, 2 - top), said, 255, font, stroke_width=stroke)
-        turned = mask.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+        turned = mask.rotate(angle, Image.Resampling.BILINEAR, expand=True)
         corner = (round(x * finer) - turned.width // 2, round(y * finer) - turned.height // 2)
         canvas.image.paste(canvas.tinted(ink), corner, turned)
 
@@ -145,6 +141,8 @@ def write_block(
         while " " in said and font.getlength(said) > room:
             said = said.rsplit(" ", 1)[0]
         lines.append(said)
+    longest = max(font.getlength(said) for said in lines)
+    size_px *= min(1, room / max(longest, 1))
     for row, said in enumerate(lines):
         top = y + (row + 0.5) * high / count if centred else y + (row + 0.5) * size_px * leading
         across, anchor = (x + wide / 2, "mm") if centred else (x, "lm")

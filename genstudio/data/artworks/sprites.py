@@ -1,25 +1,28 @@
 """Pixel art, enlarged by a whole factor."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from genstudio.data.artworks.canvas import Canvas, Pixels
 from genstudio.data.artworks.palettes import palette
 from genstudio.data.artworks.scenes import scene
+from genstudio.data.artworks.style import style
 
 
 def sprites(side_px: int, rng: np.random.Generator) -> Pixels:
     """A small scene of few colours, or rows of little creatures on tiles; (side, side, 3)."""
-    cell = int(rng.choice((2, 3, 4, 4, 5, 6, 8, 8, 10, 12, 16)))
+    cell = int(rng.choice((2, 3, 4, 4, 4, 6, 8, 8, 8, 12, 16, 20)))
     count = -(-side_px // cell)
     small = _scene(count, rng) if rng.random() < 0.5 else _creatures(count, rng)
     return np.ascontiguousarray(small.repeat(cell, 0).repeat(cell, 1)[:side_px, :side_px])
 
 
 def _scene(count: int, rng: np.random.Generator) -> Pixels:
-    colours = palette(rng)
-    canvas = Canvas(count, count, colours.paper, finer=1)
-    scene(canvas, colours, 1.0, rng)
+    drawn = replace(style(rng), line_px=1.0)
+    canvas = Canvas(count, count, drawn.palette.paper, finer=1)
+    scene(canvas, drawn, rng)
     few = canvas.image.quantize(int(rng.choice((4, 8, 16, 32))), dither=Image.Dither.NONE)
     return np.array(few.convert("RGB"))
 

@@ -11,7 +11,7 @@ _TEXTS = {
         everything something remember believe follow Settings File Edit View Search Cancel Save Open
         Close Street Park Station North South über schön Straße Größe café garçon être naïve señor
         mañana corazón ção então Łódź żółty příliš žluťoučký kůň året blå İstanbul güneş città
-        perché quindi waarom altijd hyvää päivää người việt
+        perché quindi waarom altijd hyvää päivää
     """,
     "sound": """
         BOOM CRASH POW BAM WHAM ZAP SPLASH WOOSH BANG CRACK THUD KABOOM SNAP AARGH HA HEY
