@@ -12,9 +12,7 @@ __version__ = metadata.version("genstudio")
 
 def __getattr__(name: str) -> Any:
     """The tasks' classes, imported when first used: `import genstudio` alone stays light."""
-    from genstudio.tasks import TASKS
-
-    for task in TASKS.values():
+    for task in import_module("genstudio.tasks").TASKS.values():
         module, _, cls = task.pipeline.partition(":")
         if cls == name:
             return getattr(import_module(module), cls)

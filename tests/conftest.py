@@ -12,9 +12,9 @@ def own_cache_of_converted_nets(tmp_path_factory: pytest.TempPathFactory) -> Ite
     if find_spec("openvino") is None:
         yield
         return
-    from genstudio import converted
+    from genstudio.engines import openvino_convert
 
     folder = tmp_path_factory.mktemp("openvino")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(converted, "_folder", lambda: folder)
+        patch.setattr(openvino_convert, "_folder", lambda: folder)
         yield

@@ -11,7 +11,7 @@
     layout.py    the layout of tasks that answer a picture with a picture
     restore.py   their work: the shell's plan, batch and files
     examples.py  pictures to try a tab with
-    upscale.py denoise.py stylize.py classify.py generate.py compare.py train.py models.py     the tabs
+    tabs/        a tab a file: the tasks', compare, train and models
     runs.py      training in a process of its own, its folders and what they say
     recipes.py   what it is in the shell's words
     pictures/    examples and thumbnails of styles, written by make.py

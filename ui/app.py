@@ -9,10 +9,11 @@ from genstudio import __version__
 from genstudio.images.formats import readable_suffixes
 from genstudio.tasks import TASKS
 
-from . import compare, examples, train, weights
-from . import models as models_tab
+from . import examples, weights
 from .runs import Trainer
 from .studio import Studio, session_of, title
+from .tabs import compare, train
+from .tabs import models as models_tab
 from .widgets import pictures
 
 SEVERAL = {"upscale", "denoise", "stylize"}  # take many pictures at a time
@@ -99,7 +100,7 @@ def build(max_pixels: int, *, trainer: Trainer | None = None, models: bool = Fal
             for task in TASKS:
                 with gr.Tab(title(task), id=task):
                     gr.Markdown(TASKS[task].summary)
-                    import_module(f".{task}", __package__).tab(studio)
+                    import_module(f".tabs.{task}", __package__).tab(studio)
             with gr.Tab("Compare", id="compare"):
                 compare.tab(studio)
             if trainer is not None:

@@ -14,7 +14,7 @@ from typing import Any
 from genstudio import batch, images
 from genstudio.errors import Stopped, StudioError, UsageError
 from genstudio.options import FileOptions
-from genstudio.tiling import Stop
+from genstudio.restoring.tiling import Stop
 
 from .jobs import Job
 from .sessions import View, zipped

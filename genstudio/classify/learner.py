@@ -18,7 +18,7 @@ from genstudio.classify.keras_cnn import KerasCNN, KerasCNNConfig
 from genstudio.classify.sheet import contact_sheet
 from genstudio.data.labelled import LabelledSet
 from genstudio.training.learner import OneNet
-from genstudio.training.loop import Losses, Recipe, Update
+from genstudio.training.recipe import Losses, Recipe, Update
 
 # As many as the statistics of a first layer, or of a normalisation, need.
 STATISTICS_PICTURES = 2_000

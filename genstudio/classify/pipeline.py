@@ -9,10 +9,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from genstudio import weights
-from genstudio.arrays import as_array
 from genstudio.classify.options import ClassifierOptions
 from genstudio.data.square import square
 from genstudio.errors import UsageError
+from genstudio.restoring.arrays import as_array
 
 if TYPE_CHECKING:
     import torch

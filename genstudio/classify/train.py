@@ -112,8 +112,6 @@ RECIPES = {r.name: r for r in (keras_cnn, cifar10, cifar10_quick, flowers)}
 
 
 if __name__ == "__main__":
-    import sys
+    from genstudio.training.script import main
 
-    from genstudio.cli import main
-
-    main(["train", f"classify/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
+    raise SystemExit(main("classify"))

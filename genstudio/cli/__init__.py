@@ -1,12 +1,11 @@
 """The commands: each parses, calls and renders; nothing here computes.
 
-Options come from the tasks' own models. How a command begins and ends is `shell`'s.
+Options come from the tasks' own models. How a command begins and ends is `process`'s.
 """
 
 import sys
 from collections.abc import Sequence
 
-from genstudio import shell
 from genstudio.cli import (  # noqa: F401  (each adds its commands)
     bench,
     classify,
@@ -14,6 +13,7 @@ from genstudio.cli import (  # noqa: F401  (each adds its commands)
     generate,
     models,
     pictures,
+    process,
     stylize,
     training,
     ui,
@@ -23,4 +23,4 @@ from genstudio.cli.app import app
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. `arguments` are sys.argv[1:] if not given."""
-    return shell.run(app, sys.argv[1:] if arguments is None else arguments)
+    return process.run(app, sys.argv[1:] if arguments is None else arguments)

@@ -5,7 +5,8 @@ from typing import Any
 
 from cyclopts import App, Group, Parameter
 
-from genstudio import __version__, shell
+from genstudio import __version__
+from genstudio.cli import process
 
 # What converts nets of other kinds, and counts its users: 0.12 s of `import openvino`, and unused.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
@@ -19,7 +20,7 @@ def _default(value: Any) -> Any:
 app = App(
     name="genstudio",
     help="An image studio: enlarge, clean and recognise pictures with weights that ship, train your own.",
-    help_epilogue="Exit codes:\n\n" + "\n".join(shell.exit_codes()),
+    help_epilogue="Exit codes:\n\n" + "\n".join(process.exit_codes()),
     help_format="plaintext",
     version=__version__,
     default_parameter=Parameter(negative=(), show_default=_default),

@@ -15,7 +15,7 @@ def bench(
     *, json: Annotated[bool, Parameter(help="One line of JSON for each row instead of a table.")] = False
 ) -> None:
     """Measure this machine, and each net that enlarges or denoises on each engine: a few minutes."""
-    from genstudio import speed
+    from genstudio.evaluate import speed
 
     print("this takes a few minutes, and the machine for itself", file=sys.stderr)
     machine = speed.machine()

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from genstudio import shell
 from genstudio.classify.options import ClassifyOptions
+from genstudio.cli import process
 from genstudio.cli.app import JSON, TASK, app
 from genstudio.cli.pictures import refuse_name_of_file
 from genstudio.errors import BatchError, StudioError, UsageError
 from genstudio.options import FileOptions, in_shell
 
 if TYPE_CHECKING:
+    from genstudio.batch import Job, Plan
     from genstudio.classify.pipeline import Classify, Guess
-    from genstudio.plan import Job, Plan
 
 _IN = "A file, several, a folder, or - for standard input."
 _DEFAULTS = ClassifyOptions()
@@ -56,22 +56,22 @@ def classify(
 
 def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
     """The pictures, and where their explanations go."""
-    from genstudio import plan
+    from genstudio import batch
 
-    names = [plan.STDIO if path == shell.STDIO else path for path in paths]
+    names = [batch.STDIO if path == process.STDIO else path for path in paths]
     if not names:
         raise UsageError("expected IN, found no picture; see genstudio classify --help")
-    if plan.STDIO in names and sys.stdin.isatty():
+    if batch.STDIO in names and sys.stdin.isatty():
         raise UsageError("expected a picture on standard input, found a terminal; add < FILE, or name a file")
-    if str(options.explain) in ("-", shell.STDIO):
+    if str(options.explain) in ("-", process.STDIO):
         raise UsageError("--explain: expected a file or a folder, found -; name one")
     if options.explain is None:
-        return plan.only_read(names, recursive=options.recursive)
+        return batch.only_read(names, recursive=options.recursive)
     several = len(names) > 1 or Path(names[0]).is_dir() or options.explain.is_dir()
     files = FileOptions(
         recursive=options.recursive, overwrite=options.overwrite, format="png" if several else None
     )
-    made = plan.plan(names, str(options.explain), files)
+    made = batch.plan(names, str(options.explain), files)
     refuse_name_of_file(made, str(options.explain))
     return made
 

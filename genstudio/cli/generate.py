@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from genstudio import shell
+from genstudio.cli import process
 from genstudio.cli.app import JSON, TASK, app
 from genstudio.errors import UsageError
 from genstudio.generate.options import GenerateOptions
@@ -39,7 +39,7 @@ def generate(
     from genstudio.generate import files
     from genstudio.generate.pipeline import Generate
 
-    if str(options.like) in ("-", shell.STDIO):
+    if str(options.like) in ("-", process.STDIO):
         raise UsageError("--like: expected the path of a photo, found -; name one")
     files.check(options, out)
     generator = Generate.from_options(options)

@@ -8,10 +8,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from genstudio import weights
-from genstudio.cards import card
 from genstudio.cli.app import app
 from genstudio.errors import UsageError
 from genstudio.tasks import TASKS
+from genstudio.weights.cards import card
 
 
 @app.command
@@ -28,7 +28,7 @@ def models(
     name
         Show this one's card: what it is for, trained on, measured at.
     """
-    from genstudio import console
+    from genstudio.cli import display
 
     if task is not None and task not in TASKS:
         raise UsageError(f"expected a task ({', '.join(TASKS)}), found {task!r}")
@@ -40,9 +40,9 @@ def models(
             row = {"name": each.name, "path": str(each.path), **each.header.model_dump(mode="json")}
             print(jsonlib.dumps(row, ensure_ascii=False))
     elif name is not None:
-        console.markdown(card(found[0].name, found[0].header, found[0].path))
+        display.markdown(card(found[0].name, found[0].header, found[0].path))
     else:
-        console.models(found)
+        display.models(found)
 
 
 def _named(name: str, found: Sequence[weights.Installed]) -> weights.Installed:

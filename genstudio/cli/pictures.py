@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from genstudio import shell
+from genstudio.cli import process
 from genstudio.cli.app import FILES, JSON, TASK, app
 from genstudio.denoise.options import DenoiseOptions
 from genstudio.errors import OutputError, UsageError
@@ -19,9 +19,8 @@ from genstudio.tasks import TASKS
 from genstudio.upscale.options import UpscaleOptions
 
 if TYPE_CHECKING:
-    from genstudio.batch import Job, Progress, Result
+    from genstudio.batch import Job, Plan, Progress, Result
     from genstudio.images import Picture
-    from genstudio.plan import Plan
 
 _IN_AND_OUT = (
     "IN: a file, several, a folder, or - for standard input. "
@@ -68,7 +67,8 @@ def restore(
         ready: told of the restorer before the first picture; answers the one to take.
         begun: told of each picture before it is read.
     """
-    from genstudio import batch, console
+    from genstudio import batch
+    from genstudio.cli import display
 
     *inputs, output = _in_and_out(task, paths, json)
     the_plan = batch.plan(inputs, output, files, options.name_fields())
@@ -102,7 +102,7 @@ def restore(
             progress=progress,
         )
 
-    console.run(steps, the_plan, json)
+    display.run(steps, the_plan, json)
 
 
 def refuse_name_of_file(plan: "Plan", output: str) -> None:
@@ -122,7 +122,7 @@ def _in_and_out(task: str, paths: Sequence[str], json: bool) -> list[str]:
         raise UsageError(
             f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio {task} --help"
         )
-    names = ["-" if path == shell.STDIO else path for path in paths]
+    names = ["-" if path == process.STDIO else path for path in paths]
     if names[-1] == "-" and json:
         raise UsageError("expected --json or a picture on standard output, found both; name a file as OUT")
     if names[-1] == "-" and sys.stdout.isatty():

@@ -12,12 +12,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from genstudio import weights
-from genstudio.cards import register
 from genstudio.cli.app import TASK, app
 from genstudio.errors import OutputError, Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
-from genstudio.weightsfile import write_atomically
+from genstudio.weights.cards import register
+from genstudio.weights.file import write_atomically
 
 
 @app.command(usage="Usage: genstudio train RECIPE --data DIR [OPTIONS]")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from genstudio import metrics, weights
+from genstudio import weights
 from genstudio.data import noise
 from genstudio.data.degrade import quantize
 from genstudio.data.drawings import drawing
@@ -23,8 +23,9 @@ from genstudio.denoise import neighbours
 from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.denoise.dae_plain import DAEPlain, DAEPlainConfig
 from genstudio.errors import WeightsError
+from genstudio.measures import fidelity
 from genstudio.training.learner import OneNet, channels_last
-from genstudio.training.loop import Losses, Recipe, Update
+from genstudio.training.recipe import Losses, Recipe, Update
 
 VALIDATION_STD = (15, 25, 50)
 PHOTO_STD = (0, 25)  # 0 stands for a camera's
@@ -129,7 +130,7 @@ class DenoiseLearner(OneNet):
                 noisy = noise.gaussian(clean, std, dice) if std else noise.photo(clean, dice)
                 restored = quantize(net(noisy, float(std)))
                 name = f"psnr_{std or 'photo'}"
-                scores.setdefault(name, []).append(metrics.psnr(restored, clean, peak=1).item())
+                scores.setdefault(name, []).append(fidelity.psnr(restored, clean, peak=1).item())
                 if samples is not None and len(rows) < SHOWN and std in (0, VALIDATION_STD[1]):
                     rows.append(torch.cat((noisy, restored, clean), 3))
         if samples is not None:
@@ -180,7 +181,7 @@ class NeighbourLearner(DenoiseLearner):
             noisy = noisy[..., : 2 * height, : 2 * width]
             pairs = neighbours.draw(np.random.default_rng(index), 1, height, width).to(self.device)
             first, second = neighbours.split(noisy, pairs)
-            scores.append(metrics.psnr(net(first, self.level(index)), second, peak=1).item())
+            scores.append(fidelity.psnr(net(first, self.level(index)), second, peak=1).item())
             if samples is not None and len(rows) < SHOWN:
                 rows.append(torch.cat((noisy, net(noisy, self.level(index))), 3))
         if samples is not None:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from genstudio import alpha as transparency
 from genstudio import engines
 from genstudio.data.noise_level import estimate_std
 from genstudio.denoise.options import PHOTO, DenoiseOptions, DenoiserOptions
-from genstudio.engine import Around, Engine, SelfEnsemble
+from genstudio.engines.protocol import Around, Engine, SelfEnsemble
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
-from genstudio.pipeline import AnyImage, Plan, Restorer
-from genstudio.tiling import Progress, Stop, Tile
+from genstudio.restoring import alpha as transparency
+from genstudio.restoring.restorer import AnyImage, Plan, Restorer
+from genstudio.restoring.tiling import Progress, Stop, Tile
 
 if TYPE_CHECKING:
     import torch

@@ -90,8 +90,6 @@ RECIPES = {r.name: r for r in (dae_color, dae_fast, dae_plain, photo)}
 
 
 if __name__ == "__main__":
-    import sys
+    from genstudio.training.script import main
 
-    from genstudio.cli import main
-
-    main(["train", f"denoise/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
+    raise SystemExit(main("denoise"))

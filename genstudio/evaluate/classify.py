@@ -27,7 +27,7 @@ from genstudio.errors import InputError
 from genstudio.evaluate.charts import confusion_matrix, reliability_diagram
 from genstudio.evaluate.deletion import Deletion, deletion
 from genstudio.evaluate.intervals import wilson
-from genstudio.sheets import new_folder
+from genstudio.evaluate.sheets import new_folder
 from genstudio.weights import Metric
 
 log = logging.getLogger("genstudio")

@@ -23,10 +23,11 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from genstudio import images, metrics
+from genstudio import images
 from genstudio.errors import BatchError, InputError, UsageError
+from genstudio.evaluate.sheets import Album
 from genstudio.images.picture import to_8bit, to_image
-from genstudio.sheets import Album
+from genstudio.measures import fidelity
 from genstudio.weights import Metric
 
 log = logging.getLogger("genstudio")
@@ -98,7 +99,7 @@ class Judge:
 
     Raises:
         UsageError: an unknown metric.
-        WeightsError: LPIPS without AlexNet's features; see `perceptual.backbone`.
+        WeightsError: LPIPS without AlexNet's features; see `vgg.backbone`.
     """
 
     def __init__(self, names: Sequence[str] = ("psnr", "ssim")) -> None:
@@ -108,19 +109,19 @@ class Judge:
             raise UsageError(f"--metrics: expected some of {', '.join(COLUMNS)}, found {found}")
         self.columns = [column for name in names for column in COLUMNS[name]]
         if "lpips" in names:
-            from genstudio.perceptual import LPIPS
+            from genstudio.measures.lpips import LPIPS
 
             self.lpips = LPIPS()
 
     def __call__(self, picture: str, restored: AnyPixels, original: Pixels, border_px: int) -> Score:
         """Compare pictures (H, W, 3); a metric that needs more pixels than there are is nan."""
-        a, b = (metrics.shave(to_tensor(p), border_px) for p in (restored, original))
-        y_a, y_b = metrics.luma(a), metrics.luma(b)
+        a, b = (fidelity.shave(to_tensor(p), border_px) for p in (restored, original))
+        y_a, y_b = fidelity.luma(a), fidelity.luma(b)
         side = min(a.shape[-2:])
         compute: dict[str, Callable[[], torch.Tensor]] = {
-            "psnr_y": lambda: metrics.psnr(y_a, y_b),
-            "psnr_rgb": lambda: metrics.psnr(a * 255, b * 255),
-            "ssim_y": lambda: metrics.ssim(y_a, y_b),
+            "psnr_y": lambda: fidelity.psnr(y_a, y_b),
+            "psnr_rgb": lambda: fidelity.psnr(a * 255, b * 255),
+            "ssim_y": lambda: fidelity.ssim(y_a, y_b),
             "lpips": lambda: self.lpips(a, b),
         }
         return Score(

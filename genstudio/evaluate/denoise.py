@@ -19,13 +19,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-from genstudio import tiling
 from genstudio.data import noise as noises
 from genstudio.denoise.options import DEFAULT_NOISE_STD, DenoiseOptions, EvaluateOptions
 from genstudio.denoise.pipeline import Denoise
 from genstudio.evaluate import classics, comparison
 from genstudio.evaluate.comparison import AnyPixels, Informed, Judge, Pixels, Restore, Trial, eight_bit
-from genstudio.sheets import Album
+from genstudio.evaluate.sheets import Album
+from genstudio.restoring import tiling
 
 Noise = Literal["gaussian", "poisson", "photo", "salt-pepper"]
 HOW = {

@@ -27,13 +27,14 @@ import numpy as np
 import platformdirs
 
 from genstudio import device as devices
-from genstudio import distances, images
+from genstudio import images
 from genstudio.classify.options import EvaluateImagesOptions
 from genstudio.data.square import AT_ONCE, read_squares
-from genstudio.distances import Features
 from genstudio.errors import InputError, OutputError
-from genstudio.features import Extractor, extractor
 from genstudio.images.atomic import replacing
+from genstudio.measures import distances
+from genstudio.measures.distances import Features
+from genstudio.measures.features import Extractor, extractor
 
 log = logging.getLogger("genstudio")
 
@@ -54,7 +55,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Scores:
-    """Distances, less is better, and shares and densities, more is better; see `genstudio.distances`."""
+    """Distances, less is better, and shares and densities, more is better; see `measures.distances`."""
 
     frechet: float
     kid: float

@@ -13,13 +13,13 @@ from PIL import Image
 
 from genstudio import images
 from genstudio.data.store import store_cache
-from genstudio.distances import Features, nearest_neighbours
 from genstudio.errors import InputError
-from genstudio.features import Pixels, extractor
+from genstudio.evaluate.sheets import sheet
 from genstudio.generate.options import NoveltyOptions
 from genstudio.generate.pictures import open_pictures
 from genstudio.generate.pipeline import Generate
-from genstudio.sheets import sheet
+from genstudio.measures.distances import Features, nearest_neighbours
+from genstudio.measures.features import Pixels, extractor
 
 NEAREST = 3  # training pictures beside each generated one
 ROWS = 8

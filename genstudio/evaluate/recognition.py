@@ -26,8 +26,8 @@ from genstudio.data.labelled import Part, open_labelled
 from genstudio.evaluate.classify import in_classes_of
 from genstudio.evaluate.damage import HOW, Change, damaging, restoring
 from genstudio.evaluate.intervals import wilson
+from genstudio.evaluate.sheets import new_folder
 from genstudio.images.atomic import as_output_error
-from genstudio.sheets import new_folder
 
 RESAMPLES = 4_000
 SHOWN = 12

@@ -2,7 +2,7 @@
 
 The judge is VGG-16, whichever features were used to make the results. Style loss: the mean over relu1_2, 2_2,
 3_3 and 4_3 of |G(out) - G(style)|^2 / |G(content) - G(style)|^2; content distance: |F(out) - F(content)|^2 /
-|F(content)|^2 at relu4_3 (`perceptual.judged`). Pictures are brought to a longer side of --size, styles to a
+|F(content)|^2 at relu4_3 (`style.judged`). Pictures are brought to a longer side of --size, styles to a
 shorter one.
 """
 
@@ -22,18 +22,18 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from genstudio import metrics
 from genstudio.data.square import square
 from genstudio.errors import BatchError, InputError
 from genstudio.evaluate.comparison import files
+from genstudio.evaluate.sheets import Pixels, new_folder, sheet
 from genstudio.images.atomic import as_output_error
 from genstudio.images.picture import to_8bit
-from genstudio.perceptual import Look, StyleJudge, alike, gram, judged
-from genstudio.sheets import Pixels, new_folder, sheet
-from genstudio.stylize.distil_eyes import spearman
-from genstudio.stylize.encoder import Encoder
+from genstudio.measures import fidelity
+from genstudio.measures.style import Look, StyleJudge, alike, gram, judged
 from genstudio.stylize.extractors import our_encoder
+from genstudio.stylize.learners.eyes import spearman
 from genstudio.stylize.measure import as_tensor
+from genstudio.stylize.nets.encoder import Encoder
 from genstudio.stylize.options import EvaluateOptions, StylizeOptions, StylizerOptions
 from genstudio.stylize.pipeline import Stylize
 from genstudio.stylize.sources import STYLE_PX, as_colour, resized
@@ -139,7 +139,7 @@ def measure(
             content_looks = _looks(encoder, judge, content)
             plain = _asked(worn[style_name], content, options, 0.0)
             back, picture = (torch.from_numpy(each.astype(np.float64))[None] for each in (plain, content))
-            psnr.append(metrics.psnr(back, picture).item())
+            psnr.append(fidelity.psnr(back, picture).item())
         counts = not alike(content_looks[0], style_looks[style_name][0])
         pairs += counts
         if not counts:

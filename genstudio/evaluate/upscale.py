@@ -18,7 +18,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from genstudio import weights
 from genstudio.evaluate import comparison
 from genstudio.evaluate.comparison import Judge, Pixels, Restore, Trial
-from genstudio.sheets import Album
+from genstudio.evaluate.sheets import Album
 from genstudio.upscale.options import EvaluateOptions
 from genstudio.upscale.pipeline import Upscale
 

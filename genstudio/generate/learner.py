@@ -18,18 +18,20 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
-from genstudio import distances, weights
-from genstudio.distances import Statistics
+from genstudio import weights
 from genstudio.errors import UsageError
-from genstudio.features import Extractor, Pixels, extractor
 from genstudio.generate.augment import DICE, augment
 from genstudio.generate.dcgan import DCGANConfig, Discriminator, Generator
 from genstudio.generate.health import Health
 from genstudio.generate.losses import Loss, discriminator_loss, generator_loss, gradient_penalty, rightness
 from genstudio.generate.pictures import PictureSet
 from genstudio.generate.sampling import as_pictures, as_pixels, latents
+from genstudio.measures import distances
+from genstudio.measures.distances import Statistics
+from genstudio.measures.features import Extractor, Pixels, extractor
 from genstudio.training.learner import channels_last
-from genstudio.training.loop import Losses, Recipe, Update, cosine
+from genstudio.training.loop import cosine
+from genstudio.training.recipe import Losses, Recipe, Update
 
 GRID = 8  # pictures a side of a sample sheet
 FIXED_SEED = 0  # of the latents whose pictures are shown and measured

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from genstudio.data.store import store_cache
 from genstudio.errors import InputError
-from genstudio.features import extractor
 from genstudio.generate.dcgan import DCGANConfig
 from genstudio.generate.learner import GANLearner, GANRecipe
 from genstudio.generate.pictures import PictureSet, open_pictures
+from genstudio.measures.features import extractor
 from genstudio.training.options import TrainOptions
 
 
@@ -112,8 +112,6 @@ RECIPES = {r.name: r for r in (dcgan_64, flowers_64, cifar_32, plain_64, plain_3
 
 
 if __name__ == "__main__":
-    import sys
+    from genstudio.training.script import main
 
-    from genstudio.cli import main
-
-    main(["train", f"generate/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
+    raise SystemExit(main("generate"))

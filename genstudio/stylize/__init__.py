@@ -1,7 +1,7 @@
 """Style transfer: the content of one picture in the manner of another."""
 
 ARCHS = {
-    "encoder": "genstudio.stylize.encoder:Encoder",
-    "eyes": "genstudio.stylize.eyes:Eyes",
-    "fast": "genstudio.stylize.fast:Fast",
+    "encoder": "genstudio.stylize.nets.encoder:Encoder",
+    "eyes": "genstudio.stylize.nets.eyes:Eyes",
+    "fast": "genstudio.stylize.nets.fast:Fast",
 }

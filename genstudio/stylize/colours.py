@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genstudio.engine import TYPE_MAX
-from genstudio.stylize.transport import Statistics, Transport
+from genstudio.engines.protocol import TYPE_MAX
+from genstudio.stylize.nets.transport import Statistics, Transport
 
 Floats = npt.NDArray[np.float32]
 BAND_ROWS = 256

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from genstudio import weights
 from genstudio.errors import WeightsError
+from genstudio.measures.vgg import VGGFeatures
 from genstudio.options import OptionError
-from genstudio.perceptual import VGGFeatures
-from genstudio.stylize.encoder import Encoder
+from genstudio.stylize.nets.encoder import Encoder
 from genstudio.stylize.options import LAYERS
 
 VGG_LEAST_PX = 16  # four poolings need as much

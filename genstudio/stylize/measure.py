@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genstudio.engine import TYPE_MAX
-from genstudio.stylize.fast import Fast
-from genstudio.stylize.transport import Statistics
-from genstudio.tiling import Span, spans
+from genstudio.engines.protocol import TYPE_MAX
+from genstudio.restoring.tiling import Span, spans
+from genstudio.stylize.nets.fast import Fast
+from genstudio.stylize.nets.transport import Statistics
 
 TILE_PX = 512
 

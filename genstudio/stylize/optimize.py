@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genstudio.errors import Stopped
-from genstudio.perceptual import gram
-from genstudio.stylize.losses import ContentLoss, GramLoss, total_variation
-from genstudio.tiling import Stop
+from genstudio.measures.style import gram
+from genstudio.restoring.tiling import Stop
+from genstudio.stylize.nets.losses import ContentLoss, GramLoss, total_variation
 
 COARSEST_PX = 128
 FACTOR = 2**0.5

@@ -11,23 +11,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from genstudio import alpha as transparency
 from genstudio import device as devices
-from genstudio import tiling
-from genstudio.engine import TYPE_MAX
+from genstudio.engines.protocol import TYPE_MAX
+from genstudio.engines.torch_engine import TorchEngine
 from genstudio.errors import DeviceError
 from genstudio.options import OptionError
-from genstudio.pipeline import of_many
+from genstudio.restoring import alpha as transparency
+from genstudio.restoring import tiling
+from genstudio.restoring.restorer import of_many
+from genstudio.restoring.tiling import Progress, Stop, Tile
 from genstudio.stylize import colours
 from genstudio.stylize.extractors import extractor
-from genstudio.stylize.fast import Fast, Styled
 from genstudio.stylize.measure import as_tensor, measure
+from genstudio.stylize.nets.fast import Fast, Styled
+from genstudio.stylize.nets.transport import Transport
 from genstudio.stylize.optimize import Aim, Event, optimize
 from genstudio.stylize.options import StylizeOptions
 from genstudio.stylize.sources import Source, resized
-from genstudio.stylize.transport import Transport
-from genstudio.tiling import Progress, Stop, Tile
-from genstudio.torchengine import TorchEngine
 
 Mask = npt.NDArray[np.float32]  # (H, W), 0..1
 BAND_ROWS = 256

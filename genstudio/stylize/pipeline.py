@@ -20,18 +20,18 @@ from PIL import Image
 
 from genstudio import device as devices
 from genstudio import images, weights
-from genstudio.arrays import is_tensor
 from genstudio.errors import UsageError, WeightsError
 from genstudio.images.picture import fitted
-from genstudio.pipeline import Again, AnyImage, Plan, Restorer, of_many
+from genstudio.restoring.arrays import is_tensor
+from genstudio.restoring.restorer import Again, AnyImage, Plan, Restorer, of_many
+from genstudio.restoring.tiling import Progress, Stop, Tile
 from genstudio.stylize import styles
 from genstudio.stylize.extractors import Ours, our_encoder
-from genstudio.stylize.fast import Fast
+from genstudio.stylize.nets.fast import Fast
 from genstudio.stylize.optimize import Event
 from genstudio.stylize.options import LAYERS, StylizeOptions, StylizerOptions
 from genstudio.stylize.painter import Painter
 from genstudio.stylize.sources import Source, as_mask, in_colour, resized
-from genstudio.tiling import Progress, Stop, Tile
 
 if TYPE_CHECKING:
     import torch

@@ -8,18 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genstudio import alpha as transparency
-from genstudio import images, resample
-from genstudio.arrays import as_array
+from genstudio import images
 from genstudio.errors import InputError
+from genstudio.measures.style import gram
 from genstudio.options import OptionError
-from genstudio.perceptual import gram
+from genstudio.restoring import alpha as transparency
+from genstudio.restoring.arrays import as_array
+from genstudio.restoring.lanczos import lanczos
 from genstudio.stylize import styles
 from genstudio.stylize.extractors import Ours
-from genstudio.stylize.fast import Fast
 from genstudio.stylize.measure import as_tensor, measure
+from genstudio.stylize.nets.fast import Fast
+from genstudio.stylize.nets.transport import Statistics
 from genstudio.stylize.options import LAYERS
-from genstudio.stylize.transport import Statistics
 
 STYLE_PX = 512  # the shorter side that style pictures are reduced to
 
@@ -123,5 +124,5 @@ def resized(array: np.ndarray, height: int, width: int) -> np.ndarray:
     if array.shape[:2] == (height, width):
         return array
     into = np.empty((height, width, array.shape[2]), array.dtype)
-    resample.lanczos([array], array.shape[0], into)
+    lanczos([array], array.shape[0], into)
     return into

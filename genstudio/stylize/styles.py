@@ -23,12 +23,12 @@ import platformdirs
 
 from genstudio import weights
 from genstudio.errors import OutputError, UsageError, WeightsError
-from genstudio.weightsfile import SUFFIX, write_atomically
+from genstudio.weights.file import SUFFIX, write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from genstudio.stylize.transport import Statistics
+    from genstudio.stylize.nets.transport import Statistics
 
 # Directions kept. Of covariances 60, of 192 channels at most: with 64, results of six styles differ by 48 to
 # 58 dB from those with all, with 48 by 41 to 52. Of Gram matrices 14, of 512: with 12, the error is at most
@@ -109,7 +109,7 @@ def load(name: str, eyes: str) -> "Statistics":
     import torch
     from safetensors.numpy import load_file
 
-    from genstudio.stylize.transport import Statistics
+    from genstudio.stylize.nets.transport import Statistics
 
     path = find(name)
     _check(path, name, card(path).eyes, eyes)

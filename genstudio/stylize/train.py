@@ -7,10 +7,10 @@ is the same as `genstudio train stylize/fast ...`.
 
 from genstudio.data.store import open_store, store_cache
 from genstudio.options import OptionError
-from genstudio.stylize.distil import EncoderLearner, EncoderRecipe
-from genstudio.stylize.distil_eyes import EyesLearner, EyesRecipe
-from genstudio.stylize.learner import Stores
-from genstudio.stylize.teach import FastLearner, FastRecipe
+from genstudio.stylize.learners.base import Stores
+from genstudio.stylize.learners.encoder import EncoderLearner, EncoderRecipe
+from genstudio.stylize.learners.eyes import EyesLearner, EyesRecipe
+from genstudio.stylize.learners.fast import FastLearner, FastRecipe
 from genstudio.training.options import TrainOptions
 from genstudio.training.run import open_pictures
 
@@ -99,8 +99,6 @@ RECIPES: dict[str, AnyRecipe] = {r.name: r for r in (encoder, eyes, fast)}
 
 
 if __name__ == "__main__":
-    import sys
+    from genstudio.training.script import main
 
-    from genstudio.cli import main
-
-    main(["train", f"stylize/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
+    raise SystemExit(main("stylize"))

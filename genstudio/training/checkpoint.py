@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from genstudio.errors import WeightsError
 
 if TYPE_CHECKING:
-    from genstudio.training.loop import Learner
+    from genstudio.training.recipe import Learner
 
 
 def save(

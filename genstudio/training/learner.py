@@ -1,4 +1,4 @@
-"""What learners of one net on a store of pictures have in common; `loop.Learner` is the whole of one."""
+"""What learners of one net on a store of pictures have in common; `recipe.Learner` is the whole of one."""
 
 from typing import Any
 

@@ -23,13 +23,15 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
-from genstudio import metrics
 from genstudio.data.degrade import photo, quantize
 from genstudio.data.store import PictureStore
 from genstudio.errors import UsageError, WeightsError
-from genstudio.perceptual import LPIPS, PerceptualLoss
+from genstudio.measures import fidelity
+from genstudio.measures.lpips import LPIPS
+from genstudio.measures.vgg import PerceptualLoss
 from genstudio.training.learner import channels_last
-from genstudio.training.loop import Losses, Update, cosine
+from genstudio.training.loop import cosine
+from genstudio.training.recipe import Losses, Update
 from genstudio.upscale.discriminator import HALVED, Discriminator, DiscriminatorConfig
 from genstudio.upscale.fidelity import (
     MARGIN_PX,
@@ -128,8 +130,8 @@ class AdversarialLearner(FidelityLearner):
             self.train_part, r.batch_size, r.min_side_px, np.random.default_rng((r.seed, k, process))
         )
         original = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
-        degraded = metrics.shave(photo(original, scale, (r.seed, k, process, 1)), MARGIN_PX)
-        return channels_last(degraded), channels_last(metrics.shave(original, MARGIN_PX * scale))
+        degraded = fidelity.shave(photo(original, scale, (r.seed, k, process, 1)), MARGIN_PX)
+        return channels_last(degraded), channels_last(fidelity.shave(original, MARGIN_PX * scale))
 
     def step(self, batch: tuple[Tensor, Tensor], progress: float, update: Update) -> Losses:
         r = self.recipe
@@ -139,7 +141,7 @@ class AdversarialLearner(FidelityLearner):
         loss = r.l1_weight * losses["l1"]
         adversarial = progress >= r.gan_after
         border_px = (r.crop_px - r.judged_px) // 2 * r.net.scale
-        restored, original = (channels_last(metrics.shave(p, border_px)) for p in (restored, original))
+        restored, original = (channels_last(fidelity.shave(p, border_px)) for p in (restored, original))
         if self.perceptual is not None and progress >= r.perceptual_after:
             with self.autocast():
                 losses["perceptual"] = self.perceptual(restored, original)
@@ -174,8 +176,8 @@ class AdversarialLearner(FidelityLearner):
             if self.lpips is not None:
                 scores["lpips"].append(self.lpips(restored, original.to(self.device)).item())
             restored = restored.cpu()
-            a, b = (metrics.shave(metrics.luma(p), scale) for p in (restored, original))
-            scores["psnr_y"].append(metrics.psnr(a, b).item())
+            a, b = (fidelity.shave(fidelity.luma(p), scale) for p in (restored, original))
+            scores["psnr_y"].append(fidelity.psnr(a, b).item())
             if samples is not None and len(rows) < SHOWN:
                 blocks = F.interpolate(degraded, scale_factor=scale, mode="nearest")
                 rows.append(sample_row(blocks, restored, original))

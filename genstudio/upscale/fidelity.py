@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from genstudio import metrics, weights
+from genstudio import weights
 from genstudio.data.degrade import quantize, reduce_bicubic
 from genstudio.data.store import PictureStore
 from genstudio.errors import UsageError, WeightsError
+from genstudio.measures import fidelity
 from genstudio.training.learner import OneNet, channels_last
-from genstudio.training.loop import Losses, Recipe, Update
+from genstudio.training.recipe import Losses, Recipe, Update
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
@@ -66,8 +67,8 @@ class FidelityLearner(OneNet):
         rng = np.random.default_rng((r.seed, k, process))
         crops = self.store.crops(self.train_part, r.batch_size, r.min_side_px, rng, r.shrunk)
         original = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float() / 255
-        reduced = metrics.shave(reduce_bicubic(original, scale), MARGIN_PX)
-        return channels_last(reduced), channels_last(metrics.shave(original, MARGIN_PX * scale))
+        reduced = fidelity.shave(reduce_bicubic(original, scale), MARGIN_PX)
+        return channels_last(reduced), channels_last(fidelity.shave(original, MARGIN_PX * scale))
 
     def step(self, batch: tuple[Tensor, Tensor], progress: float, update: Update) -> Losses:
         reduced, original = batch
@@ -88,8 +89,8 @@ class FidelityLearner(OneNet):
         for index in self.validation_part:
             reduced, original = validation_pair(self.store[index], scale, self.recipe.validation_px)
             restored = quantize(net(reduced.to(self.device))).cpu()
-            a, b = (metrics.shave(metrics.luma(p), scale) for p in (restored, original))
-            scores.append(metrics.psnr(a, b).item())
+            a, b = (fidelity.shave(fidelity.luma(p), scale) for p in (restored, original))
+            scores.append(fidelity.psnr(a, b).item())
             if samples is not None and len(rows) < SHOWN:
                 rows.append(sample_row(reduced, restored, original))
         if samples is not None:

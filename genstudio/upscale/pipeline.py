@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from genstudio import engines, weights
-from genstudio.engine import Engine, SelfEnsemble
+from genstudio.engines.protocol import Engine, SelfEnsemble
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
-from genstudio.pipeline import AnyImage, Plan, Restorer
-from genstudio.tiling import Progress, Stop, Tile
+from genstudio.restoring.restorer import AnyImage, Plan, Restorer
+from genstudio.restoring.tiling import Progress, Stop, Tile
 from genstudio.upscale.options import UpscaleOptions, UpscalerOptions
 
 if TYPE_CHECKING:

@@ -122,8 +122,6 @@ RECIPES: dict[str, FidelityRecipe] = {
 
 
 if __name__ == "__main__":
-    import sys
+    from genstudio.training.script import main
 
-    from genstudio.cli import main
-
-    main(["train", f"upscale/{sys.argv[1]}", *sys.argv[2:]] if sys.argv[1:] else ["train", "--help"])
+    raise SystemExit(main("upscale"))

@@ -28,7 +28,8 @@ from PIL import Image
 from spandrel.architectures.Compact import Compact as SRVGGNetCompact
 from upscale import PICTURE, peak_memory
 
-from genstudio import Upscale, engines, images, speed, weights
+from genstudio import Upscale, engines, images, weights
+from genstudio.evaluate import speed
 
 MODEL = "compact-x4"
 PLAIN = """

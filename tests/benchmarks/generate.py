@@ -23,7 +23,8 @@ from genstudio import device as devices
 from genstudio.generate.learner import GANLearner, GANRecipe
 from genstudio.generate.pictures import PictureSet
 from genstudio.generate.train import RECIPES
-from genstudio.training.loop import Update, averaged, follow
+from genstudio.training.loop import averaged, follow
+from genstudio.training.recipe import Update
 
 PICTURES = 2_000
 

@@ -25,9 +25,10 @@ import torch
 from PIL import Image
 from spandrel.architectures.ESRGAN import ESRGAN
 
-from genstudio import Upscale, community, weights
+from genstudio import Upscale, weights
 from genstudio import device as devices
-from genstudio.speed import flops_per_px, median_seconds
+from genstudio.engines import community
+from genstudio.evaluate.speed import flops_per_px, median_seconds
 
 PICTURE = Path(__file__).parent.parent / "data" / "chelsea.png"
 

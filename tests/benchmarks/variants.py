@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from genstudio import device as devices
-from genstudio import distances, features
 from genstudio.data.store import store_cache
 from genstudio.generate import train
 from genstudio.generate.learner import GANLearner, GANRecipe
 from genstudio.generate.pictures import PictureSet, open_pictures
 from genstudio.generate.sampling import as_pixels, latents
+from genstudio.measures import distances, features
 from genstudio.training import loop
 
 

@@ -18,7 +18,7 @@ from genstudio.ui import runs
 from genstudio.ui.examples import PICTURES
 from genstudio.ui.recipes import recipes, words
 from genstudio.ui.runs import POINTS, Root, Trainer, read
-from genstudio.ui.train import OF_RUNS
+from genstudio.ui.tabs.train import OF_RUNS
 
 
 def made(root: Path, name: str, *rows: dict[str, Any]) -> Path:

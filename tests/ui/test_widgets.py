@@ -8,8 +8,8 @@ import pytest
 
 from genstudio.options import FileOptions, OptionError, Options
 from genstudio.tasks import TASKS
-from genstudio.ui.classify import OF_FILES
 from genstudio.ui.layout import OF_FOLDERS
+from genstudio.ui.tabs.classify import OF_FILES
 from genstudio.ui.widgets import Knobs, help_text, label
 
 # What the page does not ask for, and what it does instead stands where they are named.

@@ -1,0 +1,241 @@
+"""Models by others: every file kind that spandrel reads runs, and none of them can run code."""
+
+import collections
+import os
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from spandrel.architectures.Compact import Compact
+from spandrel.architectures.DAT import DAT
+from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.SwinIR import SwinIR
+from torch import nn
+
+from genstudio.engines import community
+from genstudio.engines.torch_engine import TorchEngine
+from genstudio.errors import UsageError, WeightsError
+from genstudio.restoring import tiling
+from genstudio.upscale.pipeline import Upscale
+
+CPU = torch.device("cpu")
+U8 = np.dtype(np.uint8)
+
+
+def esrgan(**options: Any) -> nn.Module:
+    return ESRGAN(num_filters=8, num_blocks=1, **options)
+
+
+def compact(**options: Any) -> nn.Module:
+    return Compact(num_feat=8, num_conv=2, upscale=4, **options)
+
+
+def swinir() -> nn.Module:
+    size: dict[str, Any] = {"depths": [2, 2], "embed_dim": 12, "num_heads": [2, 2], "mlp_ratio": 2}
+    return SwinIR(upscale=2, img_size=16, window_size=8, upsampler="pixelshuffledirect", **size)
+
+
+def dat() -> nn.Module:
+    size: dict[str, Any] = {"depth": [2], "embed_dim": 32, "num_heads": [2], "split_size": [4, 8]}
+    return DAT(upscale=2, img_size=16, upsampler="pixelshuffledirect", **size)
+
+
+def saved(net: nn.Module, path: Path) -> Path:
+    state = net.state_dict()
+    if path.suffix == ".safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "suffix", "scale", "channels", "tiles"),
+    [
+        (esrgan, ".pth", 4, 3, "freely"),
+        (lambda: esrgan(scale=2, in_nc=1, out_nc=1), ".safetensors", 2, 1, "freely"),
+        (compact, ".safetensors", 4, 3, "freely"),
+        (swinir, ".ckpt", 2, 3, "avoid"),
+        (dat, ".pt", 2, 3, "freely"),
+    ],
+    ids=["esrgan", "esrgan-grey", "compact", "swinir", "dat"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_models_run_in_tiles_as_in_one_piece(
+    make: Callable[[], nn.Module], suffix: str, scale: int, channels: int, tiles: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    path = saved(make(), tmp_path / f"model{suffix}")
+    engine = community.load(path, device=CPU, precision="float32")
+    assert (engine.scale, engine.channels, engine.tiles) == (scale, channels, tiles)
+    x = np.random.default_rng(0).integers(0, 256, (75, 90, 3), np.uint8)
+    whole = engine(x[None], U8)[0]
+    assert whole.shape == (75 * scale, 90 * scale, 3)
+    assert np.ptp(whole) > 10
+    assert np.abs(tiling.run(engine, x, tile=32).astype(int) - whole).max() <= 1
+    assert engine(x[None, :1, :1], U8).shape == (1, scale, scale, 3)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_tiles_of_nets_with_zero_borders_and_biases_leave_no_seams(scale: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(Compact(upscale=scale), tmp_path / "a.pth")
+    engine = community.load(path, device=CPU, precision="float32")
+    assert engine.multiple == 1
+    for height, width in ((75, 91), (33, 130)):
+        x = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        whole = engine(x[None], U8)[0].astype(int)
+        assert np.abs(tiling.run(engine, x, tile=32) - whole).max() <= 1
+
+
+def test_the_windows_of_attention_are_found(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    assert community.load(saved(swinir(), tmp_path / "a.pth"), device=CPU).multiple == 8
+    assert community.load(saved(esrgan(), tmp_path / "b.pth"), device=CPU).multiple == 1
+
+
+def test_size_requirements_reach_the_engine(tmp_path: Path) -> None:
+    """ESRGAN at scale 2 by shuffling pixels together first: sides must be even."""
+    path = saved(esrgan(scale=4, in_nc=12, out_nc=3, shuffle_factor=2), tmp_path / "a.pth")
+    engine = community.load(path, device=CPU, precision="float32")
+    assert (engine.scale, engine.channels) == (2, 3)
+    assert engine.multiple % 2 == 0
+    x = np.random.default_rng(0).integers(0, 256, (67, 71, 3), np.uint8)
+    assert np.abs(tiling.run(engine, x, tile=32).astype(int) - engine(x[None], U8)[0]).max() <= 1
+
+
+def test_a_path_is_a_model_for_upscale(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (10, 12, 3), np.uint8)
+    for name in ("größe.pth", "net.safetensors"):
+        path = saved(compact(), tmp_path / name)
+        upscale = Upscale.from_weights(path, device="cpu")
+        assert list(upscale.engines) == [name]
+        assert upscale(x, scale=3).shape == (30, 36, 3)
+
+
+def test_precision_is_what_the_model_stands(tmp_path: Path) -> None:
+    path = saved(dat(), tmp_path / "dat.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(UsageError, match="this model stands"):
+            community.load(path, device=CPU, precision="float16")
+    engine: TorchEngine = community.load(
+        saved(compact(), tmp_path / "a.pth"), device=CPU, precision="bfloat16"
+    )
+    assert engine.precision(U8) == "bfloat16"
+    assert engine(np.zeros((1, 9, 9, 3), np.uint8), U8).shape == (1, 36, 36, 3)
+
+
+# ---------------------------------------------------------------------------- refusals
+
+
+def test_weights_that_give_no_numbers_are_named(tmp_path: Path) -> None:
+    net = compact()
+    next(net.parameters()).data.fill_(float("nan"))
+    path = saved(net, tmp_path / "net.pth")
+    with pytest.raises(WeightsError, match=r"net\.pth: expected numbers, found NaN"):
+        Upscale.from_weights(path, device="cpu")(np.zeros((5, 5, 3), np.uint8))
+
+
+class Evil:
+    """Unpickled by the ordinary reader, it would make a folder called "ran"."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("ran",)
+
+
+def with_code(path: Path) -> None:
+    torch.save({"params": Evil(), **compact().state_dict()}, path)
+
+
+def with_code_in_the_old_format(path: Path) -> None:
+    torch.save({"params": Evil()}, path, _use_new_zipfile_serialization=False)
+
+
+def with_a_module(path: Path) -> None:
+    torch.save(nn.Linear(2, 2), path)
+
+
+def torchscript(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
+
+
+@pytest.mark.parametrize("make", [with_code, with_code_in_the_old_format, with_a_module, torchscript])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
+def test_files_that_would_run_code_are_refused(
+    make: Callable[[Path], None], suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"model{suffix}"
+    make(path)
+    with pytest.raises(WeightsError, match="would need to run code from the file") as caught:
+        Upscale.from_weights(path, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_bare_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.pth"
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        path.write_bytes(pickle.dumps({"params": Evil()}, protocol))
+        with pytest.raises(WeightsError, match="would need to run code"):
+            community.describe(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def broken(name: str, path: Path) -> None:
+    whole = saved(compact(), path).read_bytes()
+    contents = {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"<html>not found</html>",
+        "noise": np.random.default_rng(0).bytes(3000),
+    }
+    path.write_bytes(contents[name])
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+@pytest.mark.parametrize("name", ["truncated", "empty", "text", "noise"])
+def test_damaged_files_are_named_as_such(name: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model{suffix}"
+    broken(name, path)
+    with pytest.raises(WeightsError, match="damaged or truncated") as caught:
+        community.describe(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_holds_no_model_to_enlarge_with(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+
+    def refused(content: Any, words: str) -> None:
+        torch.save(content, path)
+        with pytest.raises(WeightsError, match=words) as caught:
+            community.describe(path)
+        assert "\n" not in str(caught.value)
+
+    refused([torch.zeros(3)], "expected named tensors, found list")
+    refused(nn.Linear(2, 2).state_dict(), "an architecture spandrel knows")
+    parts = collections.OrderedDict(list(compact().state_dict().items())[:-1])
+    refused(parts, "expected")
+    refused(compact(num_in_ch=4, num_out_ch=4).state_dict(), "from 1 to 1 or from 3 to 3")
+
+
+def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="found nothing there"):
+        community.describe(tmp_path / "none.pth")
+    (tmp_path / "folder.pth").mkdir()
+    with pytest.raises(WeightsError, match="expected a readable file"):
+        community.describe(tmp_path / "folder.pth")
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(WeightsError, match=r"expected a model file .*found \.onnx"):
+        community.describe(tmp_path / "model.onnx")
