@@ -1,6 +1,12 @@
 """The commands: each parses, calls and renders; nothing here computes.
 
-Options come from the tasks' own models. How a command begins and ends is `process`'s.
+    app.py        the app that commands are added to
+    process.py    how a command begins and ends: streams, signals, errors, exit codes
+    display.py    what a person sees of a batch, and of the weights
+    pictures.py stylize.py classify.py generate.py    the tasks
+    training.py evaluate.py models.py bench.py ui.py  the other commands
+
+Options come from the tasks' own models.
 """
 
 import sys

@@ -9,6 +9,8 @@
     intervals.py           how far shares and means may be trusted
     stylize.py             pictures in styles, judged by VGG-16
     images.py novelty.py   sets of pictures: how far apart, whether one is copied from the other
+    sheets.py              the same detail of a picture by several methods, side by side
+    speed.py               how fast this machine is, and how near the nets come to it
 
 A file for each task offers `show(options, json=...)` for the shell and `standard(path)` for weights' headers.
 """

@@ -27,6 +27,8 @@ from genstudio.measures.distances import statistics
 from genstudio.training import loop, run
 from genstudio.training.recipe import Losses, Update
 
+pytestmark = pytest.mark.training
+
 NET = DCGANConfig(size=32, latent=8, width=4, judge_width=4)
 TINY = GANRecipe(
     name="generate/tiny",
@@ -413,6 +415,7 @@ def test_recipes_can_be_written_down(name: str) -> None:
     assert run.revive(recipe, json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
 
 
+@pytest.mark.distributed
 def test_two_processes_train_as_one_with_both_batches(folder: Path, tmp_path: Path) -> None:
     # Batch statistics are each process's own, so the net without them is the one to compare.
     settings = ["net.size=32", "net.latent=8", "net.width=4", "net.judge_width=4", "net.norm=pixel"]

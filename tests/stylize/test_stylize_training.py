@@ -31,6 +31,8 @@ from genstudio.training import loop, run
 from genstudio.training.options import TrainOptions
 from genstudio.upscale import train as upscale_train
 
+pytestmark = pytest.mark.training
+
 WIDTHS = (4, 6, 8, 10)
 ENCODER = replace(
     train.encoder,

@@ -32,6 +32,8 @@ from genstudio.upscale import train as upscale_train
 from genstudio.upscale.compact import CompactConfig
 from genstudio.upscale.fidelity import FidelityLearner, FidelityRecipe
 
+pytestmark = pytest.mark.training
+
 TINY = FidelityRecipe(
     name="upscale/tiny",
     net=CompactConfig(width=8, depth=2, scale=2),
@@ -465,12 +467,13 @@ def test_two_optimizers_resume_exactly(tmp_path: Path) -> None:
     torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
 
 
+@pytest.mark.distributed
 def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     settings = ["net.width=8", "net.depth=2", "crop_px=12", "precision=float32", "warm_start=null"]
     settings += ["lr=0.01", "warmup=0"]
     # `accelerate launch` starts one process where there is no GPU.
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["-m", "genstudio.upscale.train", "compact-x2", "--data", str(photos), "--device", "cpu"]
+    command += ["-m", "genstudio", "train", "upscale/compact-x2", "--data", str(photos), "--device", "cpu"]
     command += ["--out", str(tmp_path / "run"), "--steps", "4"]
     command += [word for setting in settings for word in ("--set", setting)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}

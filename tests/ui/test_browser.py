@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from browsing import CHROMIUM, downloaded, drop, go, png
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
 
 
 def test_upscale(visit: Any) -> None:

@@ -8,7 +8,10 @@ import pytest
 import torch
 from browsing import CHROMIUM, drop, png
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
 
 TINY = ["net.width=8", "net.depth=2", "crop_px=12", "batch_size=2", "precision=float32", "warm_start=null"]
 

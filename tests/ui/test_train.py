@@ -20,6 +20,8 @@ from genstudio.ui.recipes import recipes, words
 from genstudio.ui.runs import POINTS, Root, Trainer, read
 from genstudio.ui.tabs.train import OF_RUNS
 
+pytestmark = pytest.mark.training
+
 
 def made(root: Path, name: str, *rows: dict[str, Any]) -> Path:
     """A run's folder as training leaves it."""

@@ -23,6 +23,8 @@ from genstudio.upscale.adversarial import AdversarialLearner, AdversarialRecipe
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.discriminator import Discriminator, DiscriminatorConfig
 
+pytestmark = pytest.mark.training
+
 TINY = AdversarialRecipe(
     name="upscale/tiny-photo",
     net=CompactConfig(width=8, depth=2, scale=2),

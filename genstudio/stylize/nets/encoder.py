@@ -8,7 +8,8 @@ A net with fewer channels everywhere sees little of what VGG does at its third a
 does not see an optimiser is free to spoil. All of VGG's ReLUs are kept here and what lies between them is
 thinned out, which costs far less of it (Zhang et al. 2015, "Accelerating Very Deep Convolutional Networks for
 Classification and Detection"; Kim et al. 2016, "Compression of Deep Convolutional Neural Networks for Fast
-and Low Power Mobile Applications"). `factor` fills it from VGG, `distil` trains it.
+and Low Power Mobile Applications"). `learners.factor` fills it from VGG, `learners.encoder`
+trains it.
 """
 
 from dataclasses import dataclass
