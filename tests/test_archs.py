@@ -8,6 +8,7 @@ from torch import nn
 
 SMALL = {
     "compact": {"width": 8, "depth": 3},
+    "srvgg": {"width": 8, "depth": 3},
     "dae": {"width": 8, "blocks": 1},
     "dae-plain": {"width": 8, "code": 6},
     "rrdbnet": {"width": 8, "growth": 4, "blocks": 1},

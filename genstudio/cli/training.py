@@ -57,6 +57,9 @@ def export(
     name: Annotated[str, Parameter(help="TASK/NAME of the weights.")],
     data_license: Annotated[str, Parameter(help="Licence of the pictures trained on.")],
     advice: Annotated[str, Parameter(help="When to use these weights, in one line.")],
+    teacher_license: Annotated[
+        str | None, Parameter(help="Licence of the model whose answers were learned from, if any were.")
+    ] = None,
     evaluate: Annotated[
         tuple[Path, ...], Parameter(help="Folder of pictures to measure on, for the header; repeatable.")
     ] = (),
@@ -91,7 +94,7 @@ def export(
     # Complete before it takes its place: made and measured in a folder of its own.
     with tempfile.TemporaryDirectory() as draft:
         path = Path(draft) / "draft.safetensors"
-        training.export(run, path, data_license=data_license, advice=advice)
+        training.export(run, path, data_license=data_license, advice=advice, teacher_license=teacher_license)
         if evaluate:
             measure.record(path, evaluate)
         header = weights.read_header(path)

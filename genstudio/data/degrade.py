@@ -19,10 +19,12 @@ from genstudio.data.jpeg import jpeg
 GROUP = 4
 # The share that is only reduced, so that a net learns to leave clean pictures clean.
 CLEAN = 0.1
-# By stage. Blur: sigma in pixels of the result; noise: sigma of 255; how often each happens.
-MOST_BLUR_PX, BLURRED = (0.8, 0.8), (0.7, 0.5)
-MOST_NOISE, NOISY = (16.0, 16.0), (0.5, 0.6)
-LEAST_QUALITY, COMPRESSED = (50.0, 40.0), (0.6, 0.85)
+# By stage, the two of `photo` and the one of `web`. Blur: sigma in pixels of the result; noise: sigma of
+# 255; how often each happens.
+MOST_BLUR_PX, BLURRED = (0.8, 0.8, 0.6), (0.7, 0.5, 0.4)
+MOST_NOISE, NOISY = (16.0, 16.0, 5.0), (0.5, 0.6, 0.3)
+LEAST_QUALITY, COMPRESSED = (50.0, 40.0, 70.0), (0.6, 0.85, 0.9)
+WEB = 2
 RINGING = 0.15
 PAD_PX = 16
 
@@ -62,6 +64,29 @@ def photo(original: Tensor, scale: int, seed: int | Sequence[int]) -> Tensor:
     noise = torch.Generator(original.device).manual_seed(int(rng.integers(2**62)))
     groups = torch.split(original.float(), GROUP)
     return torch.cat([_degrade(group, scale, _Dice(rng, noise)) for group in groups])
+
+
+def web(original: Tensor, scale: int, seed: int | Sequence[int]) -> Tensor:
+    """Pictures as a phone or a good web site hands them on: reduced, now and then with a little blur or
+    noise, and saved as JPEG of quality 70 to 95.
+
+    Arguments and result are those of `photo`.
+    """
+    rng = np.random.default_rng(seed)
+    noise = torch.Generator(original.device).manual_seed(int(rng.integers(2**62)))
+    groups = torch.split(original.float(), GROUP)
+    return torch.cat([_hand_on(group, scale, _Dice(rng, noise)) for group in groups])
+
+
+def _hand_on(picture: Tensor, scale: int, dice: "_Dice") -> Tensor:
+    result = (picture.shape[-2] // scale, picture.shape[-1] // scale)
+    clean = torch.zeros(len(picture), 1, 1, 1, dtype=torch.bool, device=picture.device)
+    damaged = _blur(picture, scale, WEB, clean, dice)
+    if scale > 1 and dice.chance(0.3):
+        between = dice.rng.uniform(1.2, 0.75 * scale)
+        damaged = _resize(damaged, tuple(round(side * between) for side in result), dice)
+    damaged = _noise(_resize(damaged, result, dice), WEB, clean, dice)
+    return quantize(_compress(damaged, WEB, clean, dice))
 
 
 class _Dice:

@@ -36,8 +36,8 @@ class Change(Protocol):
         """What tells its outcome from any other; without torch. Raises UsageError where it cannot be done."""
         ...
 
-    def apply(self, header: weights.Header, net: "nn.Module") -> None:
-        """Do it, in place."""
+    def apply(self, header: weights.Header, net: "nn.Module") -> "nn.Module":
+        """The net to be used; raises UsageError as `key` does."""
         ...
 
 
@@ -153,7 +153,7 @@ def _openvino(name: str, task: str, precision: str, change: Change | None) -> "E
 def _net(name: str, task: str, change: Change | None) -> "tuple[weights.Header, nn.Module]":
     header, net = weights.load_net(name, task)
     if change is not None:
-        change.apply(header, net)
+        net = change.apply(header, net)
     return header, net
 
 

@@ -23,6 +23,10 @@ class TrainOptions(Options):
     styles: Path | None = Field(
         default=None, description="Folder with the pictures that styles are taken from (stylize)."
     )
+    teacher: Path | None = Field(
+        default=None,
+        description="Model whose answers are learned from, a file that spandrel reads (upscale/photo, art).",
+    )
     out: Path | None = Field(default=None, description="Folder of the run; runs/NAME if not given.")
     steps: int | None = Field(
         default=None, ge=1, description="Train this many steps instead of the recipe's."

@@ -88,6 +88,7 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         "pictures": len(data),
         "hardware": hardware(),
         "code_version": __version__,
+        "teacher": options.teacher.stem if options.teacher else None,
     }
     if begun is not None:
         _say_what_changed(run, begun, recipe, notes)
@@ -126,11 +127,14 @@ def open_pictures(options: TrainOptions, recipe: Any) -> tuple[PictureStore, Any
     return open_store(options.data, store_cache(), recipe.min_side_px), recipe
 
 
-def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
+def export(
+    run: Path, path: Path, *, data_license: str, advice: str, teacher_license: str | None = None
+) -> None:
     """Write a run's averaged weights as a self-describing file at `path`.
 
     Raises:
         InputError: `run` is no run folder.
+        UsageError: a run that was taught, without its teacher's licence.
         WeightsError: its checkpoint is missing, or a file of it damaged.
     """
     if not (run / "recipe.json").is_file() or not (run / NOTES).is_file():
@@ -138,6 +142,11 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
             f"expected the folder of a training run, found no recipe.json and {NOTES} in {run}; check RUN"
         )
     notes = _read(run / NOTES, "recipe", "data", "pictures", "hardware", "code_version")
+    taught_by = notes.get("teacher")
+    if taught_by and not teacher_license:
+        raise OptionError("teacher_license", f"expected the licence of {taught_by}, which taught this run")
+    if taught_by:
+        taught_by = f"{taught_by} ({teacher_license})"
     task = notes["recipe"].partition("/")[0]
     module = import_module(f"genstudio.{task}.train")
     begun = begun_as(run, pick(module.RECIPES, notes["recipe"]))
@@ -164,6 +173,7 @@ def export(run: Path, path: Path, *, data_license: str, advice: str) -> None:
         advice=advice,
         counterpart=getattr(begun, "counterpart", None),
         warm_start=begun.warm_start,
+        teacher=taught_by,
     )
     weights.save(path, shipped.state_dict(), header)
 

@@ -11,5 +11,6 @@ adversarial.py    training for pictures as people have them; discriminator.py: a
 ARCHS = {
     "compact": "genstudio.upscale.compact:Compact",
     "rrdbnet": "genstudio.upscale.rrdbnet:RRDBNet",
+    "srvgg": "genstudio.upscale.srvgg:SRVGGNet",
     "srcnn": "genstudio.upscale.srcnn:SRCNN",
 }

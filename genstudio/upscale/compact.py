@@ -8,6 +8,7 @@
 Two decisions keep colours exact by construction, not by luck of training: the net sees the picture minus
 its 5x5 local mean, and every layer answers zero with zero (`activated`). So a flat area of any
 colour gives a residual of exactly zero: white stays white, and f(x + c) = f(x) + c.
+What other pictures keep of their local means is `steady`'s.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from genstudio.upscale.steady import REACH_PX, keep_means
 
 LOCAL_MEAN_PX = 5
 
@@ -30,7 +33,7 @@ class CompactConfig:
 
 
 class Compact(nn.Module):
-    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32, not clipped."""
+    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32 in 0..1; not clipped in training mode."""
 
     Config = CompactConfig
 
@@ -39,7 +42,7 @@ class Compact(nn.Module):
         self.config = config
         self.scale = config.scale
         # The radius of everything a pixel of the result depends on, in input pixels.
-        self.overlap_px = LOCAL_MEAN_PX // 2 + config.depth + 2 + 1
+        self.overlap_px = LOCAL_MEAN_PX // 2 + config.depth + 2 + 1 + REACH_PX
         c = config.width
         self.head = conv3x3(3, c)
         self.body = nn.ModuleList(near_identity(c) for _ in range(config.depth))
@@ -58,7 +61,8 @@ class Compact(nn.Module):
             h = activated(conv, h)
             seen += [h] * self.taps.count(k)
         residual = F.pixel_shuffle(self.tail(torch.cat((*seen, h), 1)), self.scale).float()
-        return F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
+        y = F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
+        return y if self.training else keep_means(x, y, self.scale)
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:

@@ -20,6 +20,7 @@ from genstudio.training.recipe import Losses, Recipe, Update
 from genstudio.upscale.compact import Compact, CompactConfig
 from genstudio.upscale.rrdbnet import RRDBNet, RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNN, SRCNNConfig
+from genstudio.upscale.srvgg import SRVGGConfig, SRVGGNet
 
 # Low-resolution pixels cut off after the reduction: those nearer the crop's border have seen less than a
 # whole kernel.
@@ -31,7 +32,7 @@ SHOWN = 4  # rows of a sheet of samples
 class FidelityRecipe(Recipe):
     """Everything that decides a run. Lengths in low-resolution pixels, progress as a share of the steps."""
 
-    net: CompactConfig | RRDBNetConfig | SRCNNConfig
+    net: CompactConfig | RRDBNetConfig | SRCNNConfig | SRVGGConfig
     steps: int = 40_000
     batch_size: int = 16
     clip_norm: float = 0.5
@@ -54,11 +55,7 @@ class FidelityLearner(OneNet):
 
     def __init__(self, recipe: FidelityRecipe, store: PictureStore | None) -> None:
         self.recipe = recipe
-        torch.manual_seed(recipe.seed)
-        net = build(recipe)
-        if recipe.warm_start:
-            warm_start(net, recipe.warm_start)
-        super().__init__(net, recipe.lr, recipe.warmup, store)
+        super().__init__(begin(recipe), recipe.lr, recipe.warmup, store)
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
         """(N, 3, crop, crop) reduced and (N, 3, crop * scale, crop * scale) original, 0..1."""
@@ -98,9 +95,20 @@ class FidelityLearner(OneNet):
         return {"psnr_y": float(np.mean(scores))}
 
 
+def begin(recipe: FidelityRecipe) -> nn.Module:
+    """The recipe's net with the weights it begins with. Raises WeightsError as `warm_start` does."""
+    torch.manual_seed(recipe.seed)
+    net = build(recipe)
+    if recipe.warm_start:
+        warm_start(net, recipe.warm_start)
+    return net
+
+
 def build(recipe: FidelityRecipe) -> nn.Module:
     if isinstance(recipe.net, CompactConfig):
         return Compact(recipe.net)
+    if isinstance(recipe.net, SRVGGConfig):
+        return SRVGGNet(recipe.net)
     return SRCNN(recipe.net) if isinstance(recipe.net, SRCNNConfig) else RRDBNet(recipe.net)
 
 

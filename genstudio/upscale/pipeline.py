@@ -174,11 +174,10 @@ def _bare(name: str) -> str:
 
 @dataclass(frozen=True)
 class Soften:
-    """Blends a photo model's weights with those of its counterpart, the net it was before it learned to
-    remove noise: 0 is the counterpart, 1 the model itself (Wang et al. 2019, "Deep Network Interpolation").
+    """Mixes what a photo model makes of a picture with what its faithful counterpart makes of it: 0 is the
+    counterpart, which leaves noise and JPEG blocks as they are, 1 the model itself.
 
-    Both methods raise OptionError (a UsageError): the model has no counterpart, or the installed one is
-    another net.
+    Both methods raise OptionError (a UsageError): the model has no counterpart, or one of another scale.
     """
 
     strength: float
@@ -186,23 +185,23 @@ class Soften:
     def key(self, header: weights.Header) -> str:
         return f"{self.strength!r} of {weights.verified(_counterpart(header), header.task)[1]}"
 
-    def apply(self, header: weights.Header, net: "nn.Module") -> None:
-        name = _counterpart(header)
-        before, own = weights.load(name, header.task)[1], net.state_dict()
-        if {key: value.shape for key, value in before.items()} != {k: v.shape for k, v in own.items()}:
+    def apply(self, header: weights.Header, net: "nn.Module") -> "nn.Module":
+        from genstudio.upscale.mixture import Mixture
+
+        counterpart, faithful = weights.load_net(_counterpart(header), header.task)
+        if counterpart.scale != header.scale:
             raise OptionError(
                 "denoise_strength",
-                f"expected {name} to be the net this model began as, found another; leave it out",
+                f"expected {header.counterpart} to enlarge {header.scale} times, found "
+                f"{counterpart.scale}; leave it out",
             )
-        net.load_state_dict(
-            {key: before[key].float().lerp(value, self.strength) for key, value in own.items()}
-        )
+        return Mixture(faithful, net, self.strength)
 
 
 def _counterpart(header: weights.Header) -> str:
     if header.counterpart is None:
         raise OptionError(
             "denoise_strength",
-            f"expected a photo model with a counterpart to blend with, found {header.recipe}; leave it out",
+            f"expected a photo model with a counterpart to mix with, found {header.recipe}; leave it out",
         )
     return header.counterpart

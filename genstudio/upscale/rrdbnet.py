@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genstudio.upscale.steady import REACH_PX, keep_means
+
 LOCAL_MEAN_PX = 5
 RESIDUAL_SCALE = 0.2
 
@@ -28,7 +30,10 @@ class RRDBNetConfig:
 
 
 class RRDBNet(nn.Module):
-    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32, not clipped. `scale` is 2, 3 or 4."""
+    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32 in 0..1; not clipped in training mode.
+
+    `scale` is 2, 3 or 4.
+    """
 
     Config = RRDBNetConfig
 
@@ -40,7 +45,7 @@ class RRDBNet(nn.Module):
         steps = {2: (2,), 3: (3,), 4: (2, 2)}[config.scale]
         # Every dense block has five convolutions in a row; the last layers' radius shrinks as resolution
         # grows.
-        self.overlap_px = LOCAL_MEAN_PX // 2 + 15 * config.blocks + 2 + len(steps) + 3
+        self.overlap_px = LOCAL_MEAN_PX // 2 + 15 * config.blocks + 2 + len(steps) + 3 + REACH_PX
         self.head = conv3x3(3, c)
         self.trunk = nn.Sequential(*(RRDB(c, config.growth) for _ in range(config.blocks)), conv3x3(c, c))
         self.enlarge = nn.ModuleList(conv3x3(c, c) for _ in steps)
@@ -58,8 +63,8 @@ class RRDBNet(nn.Module):
         for factor, conv in zip(self.factors, self.enlarge, strict=True):
             h = leaky(conv(F.interpolate(h, scale_factor=factor, mode="nearest")))
         residual = self.tail(leaky(self.refine(h))).float()
-        result: Tensor = F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
-        return result
+        y: Tensor = F.interpolate(x, scale_factor=self.scale, mode="bilinear") + residual
+        return y if self.training else keep_means(x, y, self.scale)
 
 
 class RRDB(nn.Module):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genstudio.upscale.steady import REACH_PX, keep_means
+
 LOCAL_MEAN_PX = 9
 
 
@@ -24,7 +26,7 @@ class SRCNNConfig:
 
 
 class SRCNN(nn.Module):
-    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32, not clipped."""
+    """(N, 3, h, w) float, 0..1 -> (N, 3, h*scale, w*scale) float32 in 0..1; not clipped in training mode."""
 
     Config = SRCNNConfig
 
@@ -34,7 +36,7 @@ class SRCNN(nn.Module):
         self.scale = config.scale
         # The convolutions' radius is in enlarged pixels; bicubic enlargement itself reaches two input pixels.
         radius = sum(k // 2 for k in config.kernels) + LOCAL_MEAN_PX // 2
-        self.overlap_px = -(-radius // config.scale) + 3
+        self.overlap_px = -(-radius // config.scale) + 3 + REACH_PX
         (k1, k2, k3), (n1, n2) = config.kernels, config.channels
         self.patches = nn.Conv2d(3, n1, k1, padding=k1 // 2, bias=False)
         self.mapping = nn.Conv2d(n1, n2, k2, padding=k2 // 2, bias=False)
@@ -44,10 +46,11 @@ class SRCNN(nn.Module):
         nn.init.normal_(self.reconstruction.weight, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
-        enlarged = F.interpolate(x.float(), scale_factor=self.scale, mode="bicubic")
+        x = x.float()
+        enlarged = F.interpolate(x, scale_factor=self.scale, mode="bicubic")
         padded = F.pad(enlarged, (LOCAL_MEAN_PX // 2,) * 4, mode="replicate")
         detail = enlarged - F.avg_pool2d(padded, LOCAL_MEAN_PX, stride=1)
         h = F.relu(self.patches(detail.to(self.patches.weight.dtype)))
         h = F.relu(self.mapping(h))
-        result: Tensor = enlarged + self.reconstruction(h).float()
-        return result
+        y: Tensor = enlarged + self.reconstruction(h).float()
+        return y if self.training else keep_means(x, y, self.scale)

@@ -7,20 +7,50 @@ is the same as `genstudio train upscale/compact-x4 ...`.
 
 from dataclasses import replace
 
+from genstudio.data.lessons import LessonPlan
 from genstudio.data.store import PictureStore
-from genstudio.upscale.adversarial import AdversarialLearner, AdversarialRecipe
+from genstudio.options import OptionError
+from genstudio.training.options import TrainOptions
+from genstudio.training.run import open_pictures
 from genstudio.upscale.compact import CompactConfig
-from genstudio.upscale.discriminator import DiscriminatorConfig
 from genstudio.upscale.fidelity import FidelityLearner, FidelityRecipe
 from genstudio.upscale.rrdbnet import RRDBNetConfig
 from genstudio.upscale.srcnn import SRCNNConfig
+from genstudio.upscale.srvgg import SRVGGConfig
+from genstudio.upscale.taught import TaughtLearner, TaughtRecipe
+from genstudio.upscale.teacher import Schooling, school
 
 
-def make_learner(recipe: FidelityRecipe, store: PictureStore | None) -> FidelityLearner:
-    """The learner of a recipe; without a store it can only load and export."""
-    if isinstance(recipe, AdversarialRecipe):
-        return AdversarialLearner(recipe, store)
-    return FidelityLearner(recipe, store)
+def open_data(
+    options: TrainOptions, recipe: FidelityRecipe
+) -> tuple[PictureStore | Schooling, FidelityRecipe]:
+    """The pictures in `options.data`, with the answers of `options.teacher` for a recipe that has lessons.
+
+    Raises:
+        UsageError: a teacher that is missing, not wanted, or does not fit.
+        InputError, WeightsError: as `open_pictures` and `teacher.Teacher` do.
+    """
+    taught = isinstance(recipe, TaughtRecipe)
+    if taught != (options.teacher is not None):
+        expected = "a model to learn from" if taught else "a recipe that is taught"
+        raise OptionError("teacher", f"expected {expected}, found {recipe.name} and {options.teacher}")
+    store, _ = open_pictures(options, recipe)
+    if not isinstance(recipe, TaughtRecipe) or options.teacher is None:
+        return store, recipe
+    few = replace(recipe, lessons=replace(recipe.lessons, count=8))
+    return school(few if options.dry_run else recipe, store, options.teacher), recipe
+
+
+def make_learner(
+    recipe: FidelityRecipe, data: PictureStore | Schooling | None
+) -> FidelityLearner | TaughtLearner:
+    """The learner of a recipe; without data it can only load and export."""
+    if isinstance(recipe, TaughtRecipe):
+        return TaughtLearner(
+            recipe, *((data.store, data.records) if isinstance(data, Schooling) else (None,))
+        )
+    assert not isinstance(data, Schooling)
+    return FidelityLearner(recipe, data)
 
 
 compact_x4 = FidelityRecipe(name="upscale/compact-x4", net=CompactConfig(scale=4), lr=2.5e-3, steps=20_000)
@@ -79,45 +109,36 @@ rrdb_x4 = replace(compact_x4, name="upscale/rrdb-x4", net=RRDBNetConfig(scale=4)
 8 crops, compact-x4's 0.15 s for 16.
 """
 
-photo_compact_x4 = AdversarialRecipe(
-    name="upscale/photo-compact-x4",
-    net=CompactConfig(scale=4),
-    warm_start="compact-x4",
-    steps=3_200,
-    batch_size=12,
-    crop_px=32,
-    judged_px=20,
-    perceptual_weight=0.2,
-    perceptual_after=0.4375,
-    gan_weight=0.3,
-    gan_after=0.53,
-    discriminator=DiscriminatorConfig(width=32),
-    discriminator_lr=4e-4,
-    validate_every=650,
-)
-"""
-    genstudio train upscale/photo-compact-x4 --data PHOTOS
-
-23 minutes on a busy 2-core CPU. On the held-back photographs (n=12) LPIPS was 0.421 before VGG-16's features
-counted and 0.328 in the end. The shipped file is this run and 2,200 steps more, with less of the
-discriminator for fewer spots on smooth skin (--resume --steps 5400 --set perceptual_after=0 --set gan_after=0
---set perceptual_weight=0.4 --set gan_weight=0.15 --set discriminator_lr=2e-4 --set lr=7e-4; 55 minutes of
-half a core): there LPIPS 0.332, on damaged Set14 0.352 (n=14), where bicubic has 0.634.
-"""
-
-photo_x4 = AdversarialRecipe(
+photo_x4 = TaughtRecipe(
     name="upscale/photo-x4",
-    net=RRDBNetConfig(scale=4),
-    warm_start="rrdb-x4",
-    steps=60_000,
-    batch_size=32,
-    crop_px=64,
-    judged_px=64,
+    net=SRVGGConfig(scale=4),
+    steps=5_000,
+    clip_norm=0.5,
+    validate_every=1_000,
 )
-"""Meant for a GPU; no weights of it ship yet."""
+"""
+    genstudio train upscale/photo-x4 --data PHOTOS --teacher RealESRGAN_x4plus.pth
+"""
+
+photo_x2 = replace(
+    photo_x4, name="upscale/photo-x2", net=SRVGGConfig(scale=2), warm_start="photo-x4", steps=2_000, lr=4e-4
+)
+"""As photo-x4, whose body it begins with; the teacher's x4 is reduced by two."""
+
+art_x4 = replace(
+    photo_x4,
+    name="upscale/art-x4",
+    warm_start="photo-x4",
+    steps=2_000,
+    lr=4e-4,
+    lessons=LessonPlan(drawn=0.85),
+)
+"""
+    genstudio train upscale/art-x4 --data PAINTINGS --teacher RealESRGAN_x4plus_anime_6B.pth
+"""
 
 RECIPES: dict[str, FidelityRecipe] = {
-    r.name: r for r in (compact_x4, compact_x3, compact_x2, srcnn_x4, rrdb_x4, photo_compact_x4, photo_x4)
+    r.name: r for r in (compact_x4, compact_x3, compact_x2, srcnn_x4, rrdb_x4, photo_x4, photo_x2, art_x4)
 }
 
 

@@ -41,6 +41,7 @@ def card(name: str, header: Header, path: Path) -> str:
 def _of_ours(header: Header) -> dict[str, str]:
     begun = f" on top of {header.warm_start}" if header.warm_start else ""
     return {
+        **({"teacher": header.teacher} if header.teacher else {}),
         "recipe": f"{header.recipe}, {header.steps} steps{begun}, seed {header.seed}",
         "cost": f"{header.minutes:.0f} minutes on {header.hardware}",
     }

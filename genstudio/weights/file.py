@@ -57,9 +57,8 @@ class Header(BaseModel):
     seed: int
     metrics: list[Metric]
     code_version: str
-    # The name of weights of the same net, of which these are a variant: what the two have between them is of
-    # use.
-    counterpart: str | None = None
+    counterpart: str | None = None  # the name of faithful weights that results can be mixed with
+    teacher: str | None = None  # the model whose answers were learned from, and its licence
     warm_start: str | None = None  # the name of the weights that training began with: its steps come on top
 
 
