@@ -8,11 +8,19 @@ import difflib
 import string
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from cyclopts import Group, Parameter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from genstudio.errors import StudioError, UsageError
@@ -21,6 +29,40 @@ NAME_FIELDS = ("stem", "scale", "model", "width", "height", "ext")
 
 _ENGINE = Group("Engine", sort_key=2)
 _MAY_BEGIN_WITH_A_HYPHEN = Parameter(allow_leading_hyphen=True)
+
+
+def _names(given: Any) -> Any:
+    """Texts with commas as a tuple of the texts between them; anything else as it is."""
+    if isinstance(given, str):
+        given = (given,)
+    if isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
+        return tuple(name for each in given for name in each.split(",") if name)
+    return given
+
+
+def _crops(given: Any) -> Any:
+    """Each text X,Y,SIDE as three numbers; anything else as it is."""
+    if isinstance(given, str):
+        given = (given,)
+    if not isinstance(given, list | tuple):
+        return given
+    found = [tuple(each.split(",")) if isinstance(each, str) else each for each in given]
+    for each, numbers in zip(given, found, strict=True):
+        if not isinstance(numbers, list | tuple) or len(numbers) != 3:
+            raise ValueError(f"expected X,Y,SIDE in pixels, 120,40,64 for example, found {each!r}")
+    return found
+
+
+class Crop(NamedTuple):
+    """A square of a picture, in its pixels."""
+
+    x: Annotated[int, Field(ge=0)]
+    y: Annotated[int, Field(ge=0)]
+    side: Annotated[int, Field(ge=1)]
+
+
+# Several names: in the shell with commas, or the option repeated.
+Names = Annotated[tuple[str, ...], BeforeValidator(_names), Parameter(n_tokens=1, metavar="NAME,...")]
 
 
 class OptionError(UsageError):
@@ -107,7 +149,10 @@ class ComparisonOptions(Options):
     """What restored pictures are compared with, and how; shared by the tasks that can be measured so."""
 
     data: Path = Field(description="Folder of pictures to make worse, restore and compare.")
-    metrics: str = Field(default="psnr,ssim", description="Some of psnr, ssim and lpips, with commas.")
+    metrics: Names = Field(
+        default=("psnr", "ssim"),
+        description="Some of psnr, ssim, lpips (on AlexNet) and lpips-vgg (on VGG-16), with commas.",
+    )
     save: Path | None = Field(
         default=None, description="Folder for the restored pictures and a contact sheet, as PNG."
     )
@@ -128,6 +173,52 @@ class EngineOptions(DeviceOptions):
         default="auto",
         description="What the net computes in; auto takes half precision where the device is fast at it.",
     )
+
+
+class SheetOptions(EngineOptions):
+    """What stands side by side on a sheet of details."""
+
+    models: Names = Field(
+        description="The models, with commas: names from `genstudio models`, or files, also of the "
+        "community; for upscale bicubic too."
+    )
+    task: Literal["upscale", "denoise", "stylize"] = Field(
+        default="upscale", description="What the models do with the pictures."
+    )
+    scale: int | None = Field(
+        default=None, ge=2, le=16, description="Of upscale: enlarge so many times (default 4)."
+    )
+    style: str | None = Field(
+        default=None, description="Of stylize, which needs it: the name of a style, or a picture."
+    )
+    truth: Path | None = Field(
+        default=None,
+        description="The picture as it should come out, shown last; for several pictures the folder of those "
+        "with their names.",
+    )
+    crop: Annotated[tuple[Crop, ...], BeforeValidator(_crops), Parameter(n_tokens=1, metavar="X,Y,SIDE")] = (
+        Field(
+            default=(),
+            description="Which square is shown, in pixels of the input; repeat it for several of one "
+            "picture, or for each of several pictures. Where the detail is busiest if not given.",
+        )
+    )
+    side: int = Field(default=48, ge=8, description="Edge in pixels of the input of the busiest square.")
+    zoom: int = Field(default=1, ge=1, le=16, description="Show each pixel of the results so many times.")
+    overwrite: bool = Field(default=False, description="Replace a sheet that exists.")
+
+    @model_validator(mode="after")
+    def _of_its_task(self) -> "SheetOptions":
+        if not self.models:
+            raise ValueError("expected a model at least, found none; name some with models")
+        if self.scale is not None and self.task != "upscale":
+            raise ValueError(f"expected no scale for {self.task}, found {self.scale}; leave it out")
+        if (self.style is not None) != (self.task == "stylize"):
+            found = "one" if self.style else "none"
+            raise ValueError(f"expected a style for stylize alone, found {found} for {self.task}")
+        if len({crop.side for crop in self.crop}) > 1:
+            raise ValueError("expected crops of one side, found several; choose one")
+        return self
 
 
 class AnyEngineOptions(EngineOptions):

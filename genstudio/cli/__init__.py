@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from genstudio.cli import (  # noqa: F401  (each adds its commands)
     bench,
     classify,
+    compare,
     evaluate,
     generate,
     models,

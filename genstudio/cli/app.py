@@ -13,8 +13,10 @@ sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
 
 def _default(value: Any) -> Any:
-    """What --help shows of a default: nothing where it says nothing."""
-    return None if value in (False, "", ()) else value
+    """What --help shows of a default: nothing where it says nothing; several names as they are typed."""
+    if value in (False, "", ()):
+        return None
+    return ",".join(value) if isinstance(value, tuple) else value
 
 
 app = App(

@@ -28,7 +28,7 @@ def evaluate_upscale(
     options: Annotated[EvaluateUpscale, TASK],
     json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Score an upscaler against bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
+    """Score upscalers and bicubic on pictures reduced by Pillow's bicubic filter (whole scales).
 
     PSNR (dB) and SSIM on the Y channel without the border, as in the literature, PSNR in RGB, and LPIPS.
     """

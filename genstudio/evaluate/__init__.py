@@ -1,6 +1,8 @@
 """How good is a model, by a protocol anyone can repeat: `genstudio evaluate upscale --data DIR --model NAME`.
 
     comparison.py          the one pass: pictures made worse, restored by each method, compared with originals
+    report.py progress.py  what it found, printed; how far it is
+    details.py             a sheet of the same details of pictures by several models
     upscale.py denoise.py  a task's own: how pictures are made worse, the methods beside ours, what a header
                            states
     classics.py            denoisers from before nets
@@ -23,7 +25,8 @@ from genstudio import weights
 from genstudio.data.labelled import open_labelled
 from genstudio.errors import UsageError, WeightsError
 from genstudio.evaluate import classify, denoise, upscale
-from genstudio.evaluate.comparison import COLUMNS, Judge, as_metrics, compare, files
+from genstudio.evaluate.comparison import COLUMNS, Judge, compare, files
+from genstudio.evaluate.report import as_metrics
 
 __all__ = ["check", "files", "measured", "record"]
 
@@ -69,9 +72,12 @@ def measured(path: Path, folder: Path, judge: Judge) -> list[weights.Metric]:
 
 
 def _thorough_judge() -> Judge:
-    """By every metric, less LPIPS where the net below it is not to be had."""
-    try:
-        return Judge(tuple(COLUMNS))
-    except WeightsError as error:
-        log.warning("LPIPS is left out of the header: %s", error)
-        return Judge(("psnr", "ssim"))
+    """By every metric, less those whose net is not to be had."""
+    metrics = list(COLUMNS)
+    for name in COLUMNS:
+        try:
+            Judge([name])
+        except WeightsError as error:
+            log.warning("%s is left out of the header: %s", name, error)
+            metrics.remove(name)
+    return Judge(metrics)

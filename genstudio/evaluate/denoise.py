@@ -22,7 +22,7 @@ import torch
 from genstudio.data import noise as noises
 from genstudio.denoise.options import DEFAULT_NOISE_STD, DenoiseOptions, EvaluateOptions
 from genstudio.denoise.pipeline import Denoise
-from genstudio.evaluate import classics, comparison
+from genstudio.evaluate import classics, comparison, report
 from genstudio.evaluate.comparison import AnyPixels, Informed, Judge, Pixels, Restore, Trial, eight_bit
 from genstudio.evaluate.sheets import Album
 from genstudio.restoring import tiling
@@ -44,7 +44,7 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     With `options.save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
     """
     noise_std = DEFAULT_NOISE_STD if options.noise_std is None else options.noise_std
-    judge = Judge(options.metrics.split(","))
+    judge = Judge(options.metrics)
     others = classics.chosen(options.against)
     known = noise_std if options.noise == "gaussian" else None
     denoise = Denoise.from_options(options)
@@ -58,7 +58,7 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     compared = comparison.compare(trial(options.noise, noise_std), methods, options.data, judge, album)
     if album is not None:
         album.finish()
-    comparison.show(compared, json=json)
+    report.show(compared, json=json)
 
 
 def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:

@@ -13,6 +13,7 @@ from genstudio.errors import OutputError
 from genstudio.images.atomic import as_output_error
 
 Pixels = npt.NDArray[np.uint8]
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 CAPTION_PX = 20
 GAP_PX = 4
 STRIDE_PX = 4
@@ -83,11 +84,20 @@ def sheet(rows: Sequence[Sequence[Pixels]], captions: Sequence[str]) -> Image.Im
     page = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
     for column, caption in enumerate(captions):
-        draw.text((column * (width + GAP_PX) + 2, 2), caption, "black", font)
+        draw.text((column * (width + GAP_PX) + 2, 2), _fitting(caption, width - 2, font), "black", font)
         for row, pictures in enumerate(rows):
             place = (column * (width + GAP_PX), CAPTION_PX + row * (height + GAP_PX))
             page.paste(Image.fromarray(pictures[column]), place)
     return page
+
+
+def _fitting(caption: str, width_px: int, font: Font) -> str:
+    """A caption cut at its end to what its column holds."""
+    if font.getlength(caption) <= width_px:
+        return caption
+    while caption and font.getlength(caption + "…") > width_px:
+        caption = caption[:-1]
+    return caption + "…"
 
 
 def busiest(picture: Pixels, side_px: int) -> tuple[slice, slice]:

@@ -1,14 +1,15 @@
 """Upscaling, measured: each picture is cropped to a multiple of the scale, reduced by Pillow's antialiased
 bicubic filter (within 0.01 dB of MATLAB's imresize), restored, and compared with the original without `scale`
-border pixels: PSNR and SSIM on the Y channel of BT.601 as the literature has it, PSNR in RGB, and LPIPS.
+border pixels: PSNR and SSIM on the Y channel of BT.601 as the literature has it, PSNR in RGB, and LPIPS on
+AlexNet or VGG-16.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,35 +17,61 @@ from PIL import Image
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from genstudio import weights
-from genstudio.evaluate import comparison
+from genstudio.evaluate import comparison, report
 from genstudio.evaluate.comparison import Judge, Pixels, Restore, Trial
 from genstudio.evaluate.sheets import Album
+from genstudio.options import OptionError
 from genstudio.upscale.options import EvaluateOptions
 from genstudio.upscale.pipeline import Upscale
 
-Degradation = Literal["bicubic", "photo"]
+Degradation = Literal["bicubic", "web", "photo"]
 HOW = {
     "bicubic": "Pillow bicubic reduction",
+    "web": "Pillow bicubic reduction and JPEG of quality 82 (4:2:0)",
     "photo": "blur, Pillow bicubic reduction, noise and JPEG",
 }
+BICUBIC = "bicubic"  # stands among models
 
 
 def show(options: EvaluateOptions, *, json: bool = False) -> None:
-    """Print a model's scores and bicubic's on stdout, as a table or as one line of JSON.
+    """Print the scores of a model, of those beside it and of bicubic on stdout, as a table or a line of JSON.
 
     With `options.save`, write each restored picture, and a contact sheet of their busiest details, as PNG.
     """
     scale = options.scale
-    judge = Judge(options.metrics.split(","))
+    judge = Judge(options.metrics)
     album = Album(options.save) if options.save is not None else None
-    methods: dict[str, Restore] = {
-        options.model: partial(Upscale.from_options(options), scale=scale),
-        "bicubic": partial(enlarge_bicubic, scale=scale),
-    }
+    methods = chosen(options)
     compared = comparison.compare(trial(scale, options.degradation), methods, options.data, judge, album)
     if album is not None:
         album.finish()
-    comparison.show(compared, json=json)
+    report.show(compared, json=json)
+
+
+def chosen(options: EvaluateOptions) -> dict[str, Restore]:
+    """The model in question, those beside it and bicubic, by names that tables show.
+
+    Raises OptionError (a UsageError) where two have the same name; and as `Upscale.from_weights` does.
+    """
+    alone = {"self_ensemble": False, "denoise_strength": None}
+    asked = [options, *(options.model_copy(update={"model": name, **alone}) for name in options.against)]
+    names = shown((options.model, *options.against, BICUBIC), "against")
+    methods: list[Callable[..., Any]] = [*(Upscale.from_options(each) for each in asked), enlarge_bicubic]
+    return {name: partial(each, scale=options.scale) for name, each in zip(names, methods, strict=True)}
+
+
+def shown(models: Sequence[str], option: str) -> list[str]:
+    """What a table or a sheet calls models: by their names, files without folder and suffix.
+
+    Raises OptionError (a UsageError), of the option that they come from, where two have the same name.
+    """
+    names = [Path(model).stem if Path(model).is_file() else model for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise OptionError(
+                option, f"expected models of different names, found {name} twice; rename a file"
+            )
+    return names
 
 
 def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:
@@ -53,7 +80,8 @@ def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:
     restore = partial(Upscale.from_weights(path, precision="float32"), scale=header.scale)
     yield trial(header.scale), restore
     if header.counterpart is not None:  # a photo model
-        yield trial(header.scale, "photo"), restore
+        for degradation in ("web", "photo"):
+            yield trial(header.scale, degradation), restore
 
 
 def trial(scale: int, degradation: Degradation = "bicubic") -> Trial:
@@ -69,13 +97,16 @@ def trial(scale: int, degradation: Degradation = "bicubic") -> Trial:
 
 
 def degraded(original: Pixels, scale: int, degradation: Degradation, seed: int) -> Pixels:
-    """What is to be restored: `reduce` for "bicubic"; for "photo" what web pictures go through.
+    """What is to be restored: a picture as `reduce` makes it, and worse.
 
-    "photo" blurs (Gaussian, sigma 1.2 px), reduces, adds noise (Gaussian, sigma 8 of 255, from `seed`) and
-    compresses as JPEG of quality 60.
+    "web" compresses that as JPEG of quality 82, as a page shows pictures. "photo" is what a picture looks
+    like that went through many hands: it blurs (Gaussian, sigma 1.2 px), reduces, adds noise (Gaussian, sigma
+    8 of 255, from `seed`) and compresses as JPEG of quality 60.
     """
     if degradation == "bicubic":
         return reduce(original, scale)
+    if degradation == "web":
+        return compressed(reduce(original, scale), 82)
     small = reduce(blurred(original, 1.2), scale)
     noise = np.random.default_rng(seed).normal(0, 8, small.shape)
     return compressed(np.rint(small + noise).clip(0, 255).astype(np.uint8), 60)
@@ -91,9 +122,9 @@ def blurred(pixels: Pixels, sigma_px: float) -> Pixels:
 
 
 def compressed(pixels: Pixels, quality: int) -> Pixels:
-    """As a JPEG file of this quality has them."""
+    """As a JPEG file of this quality has them, its colours at half the size (4:2:0)."""
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     return np.asarray(Image.open(file))
 
 

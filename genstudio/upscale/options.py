@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genstudio.options import AnyEngineOptions, ComparisonOptions, OptionError
+from genstudio.options import AnyEngineOptions, ComparisonOptions, Names, OptionError
 
 DEFAULT_SCALE = 4
 MIN_SCALE, MAX_SCALE = 1, 16
@@ -119,12 +119,18 @@ def _check(name: str, want: float, have: float, most: int, size: str) -> None:
 
 
 class EvaluateOptions(ComparisonOptions, UpscalerOptions):
-    """What an upscaler is measured on, and by which metrics."""
+    """What an upscaler is measured on, beside which others, and by which metrics."""
 
+    against: Names = Field(
+        default=(),
+        description="Other models to measure in the same run, with commas: names or files, also of the "
+        "community. self-ensemble and denoise-strength are for --model alone.",
+    )
     scale: int = Field(
         default=DEFAULT_SCALE, ge=2, le=MAX_SCALE, description="Reduce and restore so many times."
     )
-    degradation: Literal["bicubic", "photo"] = Field(
+    degradation: Literal["bicubic", "web", "photo"] = Field(
         default="bicubic",
-        description="How pictures are reduced: bicubic, or blurred, noisy and JPEG-compressed as well.",
+        description="How pictures are reduced: bicubic; web, and saved as JPEG of quality 82; photo, and "
+        "blurred, noisy and saved as JPEG of quality 60.",
     )

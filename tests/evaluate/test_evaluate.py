@@ -1,10 +1,13 @@
 """The evaluation: what it computes, prints and saves, and what it refuses."""
 
 import json
+from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 from skimage import data
 
@@ -15,20 +18,20 @@ from genstudio.evaluate.comparison import (
     Judge,
     Pixels,
     Trial,
-    as_json,
-    as_metrics,
-    as_table,
     compare,
-    finite,
     load,
 )
+from genstudio.evaluate.progress import Progress
+from genstudio.evaluate.report import as_json, as_metrics, as_table, finite
 from genstudio.evaluate.sheets import Album
 from genstudio.evaluate.upscale import degraded, enlarge_bicubic, reduce, trial
 from genstudio.measures.lpips import LPIPS
+from genstudio.measures.vgg import URLS
 
 FEATURES = Path(__file__).parents[3] / "shared" / "data" / "weights"
-NEEDS_ALEXNET = pytest.mark.skipif(
-    not (FEATURES / "alexnet_features.safetensors").is_file(), reason="AlexNet's features are not at hand"
+NEEDS_FEATURES = pytest.mark.skipif(
+    not all((FEATURES / f"{net}_features.safetensors").is_file() for net in ("alexnet", "vgg16")),
+    reason="the features of AlexNet and VGG-16 are not at hand",
 )
 
 
@@ -103,8 +106,9 @@ def test_another_task_goes_through_the_same_pass(folder: Path, tmp_path: Path) -
     # What came back as it was is not shown beside the input.
     assert Image.open(tmp_path / "saved" / "sheet.png").width == 3 * 192 + 2 * 4
     row = json.loads(as_json(comparison))
-    assert (row["model"], row["noise_std"], row["noisy"]) == ("median", 25, row["something else"])
-    assert row["mean"]["psnr_y"] > row["noisy"]["psnr_y"]
+    noisy_scores, others_scores = row["others"].values()
+    assert (row["model"], row["noise_std"], noisy_scores) == ("median", 25, others_scores)
+    assert row["mean"]["psnr_y"] > noisy_scores["psnr_y"]
     lines = as_table(comparison).splitlines()
     assert lines[0] == "pictures noise 25, n=2; Gaussian noise"
     assert [line[:32].strip() for line in lines[-4:]] == ["mean", *methods]
@@ -156,7 +160,13 @@ def test_a_perfect_picture_is_null_in_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--metrics", "psnr,foo"], 2, "found foo"),
+        (["--metrics", "psnr,foo"], 2, "--metrics: expected some of psnr, ssim, lpips, lpips-vgg, found foo"),
+        (
+            ["--against", "compact-x4,bicubic"],
+            2,
+            "--against: expected models of different names, found",
+        ),
+        (["--against", "compact-x5"], 2, "compact-x5"),
         (["--scale", "2.5"], 2, "--scale"),
         (["--data", "nowhere"], 3, "found none in nowhere"),
         (["--save", "/dev/null/deep"], 4, "cannot make"),
@@ -217,24 +227,42 @@ def test_no_metric() -> None:
         Judge([])
 
 
-@NEEDS_ALEXNET
-def test_lpips_grows_with_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+@NEEDS_FEATURES
+@pytest.mark.parametrize("metric", ["lpips", "lpips-vgg"])
+def test_lpips_grows_with_damage(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(FEATURES))
-    judge = Judge(["lpips"])
+    judge = Judge([metric])
     picture = data.chelsea()[:120, :160]
     blurred = [enlarge_bicubic(reduce(picture, k), k) for k in (1, 2, 4)]
-    distances = [judge("", b, picture, 0).values["lpips"] for b in blurred]
+    (distances,) = zip(*(judge("", b, picture, 0).values.values() for b in blurred), strict=True)
     assert distances[0] == pytest.approx(0, abs=1e-6)
     assert distances[0] < distances[1] < distances[2]
+
+
+@pytest.mark.parametrize(("net", "whole"), [("alex", "alexnet"), ("vgg", "vgg16")])
+def test_lpips_is_torchmetrics(
+    net: Literal["alex", "vgg"], whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same random weights below the linear layers, which both have from the authors."""
+    from torchmetrics.functional.image import lpips as theirs
+
+    torch.manual_seed(0)
+    peer = theirs._LPIPS(net=net, pnet_rand=True, pretrained=True)
+    ours = {f"features.{key.partition('.')[2]}": value for key, value in peer.net.state_dict().items()}
+    monkeypatch.setattr("genstudio.measures.lpips.backbone", lambda name: {whole: ours}[name])
+    a, b = torch.rand(2, 2, 3, 40, 56)
+    with torch.no_grad():
+        wanted = peer(a, b, normalize=True).flatten()
+    assert torch.allclose(LPIPS(net)(a, b), wanted, rtol=1e-5)
+    assert wanted.min() > 0.01
 
 
 @pytest.fixture
 def no_alexnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        "genstudio.measures.vgg.URLS", {"alexnet": "http://127.0.0.1:9/alexnet-owt-7be5be79.pth"}
-    )
+    nowhere = {name: url.replace("https://", "http://127.0.0.1:9/") for name, url in URLS.items()}
+    monkeypatch.setattr("genstudio.measures.vgg.URLS", nowhere)
 
 
 @pytest.fixture
@@ -253,7 +281,8 @@ def test_a_header_states_the_means(folder: Path, own_weights: Path, caplog: pyte
     assert found[0].protocol == (
         "Y of BT.601 in 16..235, dB; Pillow bicubic reduction, border of 4 px left out"
     )
-    assert "LPIPS is left out of the header" in caplog.text
+    assert "lpips is left out of the header" in caplog.text
+    assert "lpips-vgg is left out of the header" in caplog.text
 
 
 def test_a_task_without_a_measure_is_named(folder: Path, own_weights: Path) -> None:
@@ -263,7 +292,7 @@ def test_a_task_without_a_measure_is_named(folder: Path, own_weights: Path) -> N
         evaluate.measured(own_weights, folder, Judge())
 
 
-@NEEDS_ALEXNET
+@NEEDS_FEATURES
 def test_a_header_states_lpips_where_it_can(
     folder: Path, own_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +300,7 @@ def test_a_header_states_lpips_where_it_can(
     evaluate.record(own_weights, [folder])
     found = {m.name: m.value for m in weights.read_header(own_weights).metrics}
     assert 0 < found["lpips x4"] < 1
+    assert 0 < found["lpips_vgg x4"] < 1
 
 
 @pytest.mark.usefixtures("no_alexnet")
@@ -297,8 +327,63 @@ def test_photo_degradation_is_seeded_and_worse(folder: Path, capsys: pytest.Capt
         assert (
             main(["evaluate", "upscale", "--data", str(folder), "--json", "--degradation", degradation]) == 0
         )
-        rows.append(json.loads(capsys.readouterr().out)["bicubic"]["psnr_y"])
+        rows.append(json.loads(capsys.readouterr().out)["others"]["bicubic"]["psnr_y"])
     assert rows[1] < rows[0] - 0.5
+
+
+def test_what_takes_long_says_how_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("genstudio.evaluate.progress.time.monotonic", lambda: now)
+    with Progress("Set14", 14) as progress:
+        for now, done in ((1, 0), (40, 0), (60, 1), (80, 4), (90, 4), (400, 6)):  # noqa: B007
+            progress.show(done, "a.png, compact-x4")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "Set14: 0 of 14 pictures done; now a.png, compact-x4",
+        "Set14: 4 of 14 pictures done, about 3 min left; now a.png, compact-x4",
+        "Set14: 6 of 14 pictures done, about 9 min left; now a.png, compact-x4",
+    ]
+
+
+def test_web_degradation_is_a_jpeg_of_the_reduced_picture() -> None:
+    original = np.ascontiguousarray(data.chelsea()[:256, :256])
+    file = BytesIO()
+    Image.fromarray(reduce(original, 4)).save(file, "JPEG", quality=82, subsampling=2)
+    found = [degraded(original, 4, "web", seed) for seed in (0, 1)]
+    assert np.array_equal(found[0], np.asarray(Image.open(file)))
+    assert np.array_equal(found[0], found[1])
+    assert trial(4, "web").label == "web x4"
+
+
+def test_several_models_in_one_run(
+    folder: Path, own_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each as if it were alone; a file of somebody else's among them."""
+    from spandrel.architectures.Compact import Compact
+
+    torch.manual_seed(0)
+    theirs = tmp_path / "theirs.pth"
+    torch.save(Compact(num_feat=8, num_conv=2, upscale=4).state_dict(), theirs)
+    score = ["evaluate", "upscale", "--data", str(folder), "--metrics", "psnr", "--degradation", "web"]
+    models = [own_weights.with_suffix(".safetensors"), "photo-compact-x4", theirs]
+    alone = {}
+    for model in models:
+        assert main([*score, "--model", str(model), "--json"]) == 0
+        row = json.loads(capsys.readouterr().out)
+        alone[row["model"]] = row["mean"]
+    first, *others = map(str, models)
+    assert main([*score, "--model", first, "--against", ",".join(others), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    bicubic = row["others"].pop("bicubic")
+    assert {row["model"]: row["mean"], **row["others"]} == alone
+    assert bicubic["psnr_y"] != row["mean"]["psnr_y"]
+    assert list(row["seconds_per_mp"]) == ["own", "photo-compact-x4", "theirs", "bicubic"]
+    assert main([*score, "--model", first, "--against", others[0], "--against", others[1]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[-4:]] == ["own", "photo-compact-x4", "theirs", "bicubic"]
 
 
 def test_a_mean_is_of_the_pictures_that_have_a_number(

@@ -18,8 +18,9 @@ from genstudio import Denoise, evaluate
 from genstudio.cli import main
 from genstudio.denoise.dae import DAE, DAEConfig
 from genstudio.evaluate import classics
-from genstudio.evaluate.comparison import Judge, compare, eight_bit, mean
+from genstudio.evaluate.comparison import Judge, compare, eight_bit
 from genstudio.evaluate.denoise import classical, restoring, trial, with_noise
+from genstudio.evaluate.report import mean
 from genstudio.options import OptionError
 
 NETS = {name: DAE(DAEConfig(width=8, blocks=1, told=name == "told")) for name in ("told", "blind")}
@@ -194,8 +195,8 @@ def test_json_is_the_same_twice(folder: Path, capsys: pytest.CaptureFixture[str]
     head = {"model": "told", "data": "pictures", "noise": "gaussian", "noise_std": 25, "n": 2}
     assert {key: row[key] for key in head} == head
     assert set(row["mean"]) == {"psnr_y", "psnr_rgb", "ssim_y"}
-    assert row["noisy"]["psnr_rgb"] == pytest.approx(20.17, abs=0.1)
-    assert row["mean"] != row["told, blind"]
+    assert row["others"]["noisy"]["psnr_rgb"] == pytest.approx(20.17, abs=0.1)
+    assert row["mean"] != row["others"]["told, blind"]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def test_without_one_level_all_are_blind(
         (["--noise-std", "-1"], 2, "--noise-std: expected a number from 0 to 100, found"),
         (["--noise", "photo", "--noise-std", "25"], 2, "expected no noise-std with photo noise, found 25"),
         (["--against", "nlm,median"], 2, "--against: expected none or some of nlm, tv, fastnlm, bm3d, found"),
-        (["--metrics", "mse"], 2, "--metrics: expected some of psnr, ssim, lpips, found mse"),
+        (["--metrics", "mse"], 2, "--metrics: expected some of psnr, ssim, lpips, lpips-vgg, found mse"),
         (["--data", "nowhere"], 3, "expected a folder of pictures, found none in nowhere"),
         (["--model", "nothing"], 2, "nothing"),
     ],

@@ -10,7 +10,8 @@ from skimage import data
 
 from genstudio import Upscale, evaluate, weights
 from genstudio.errors import WeightsError
-from genstudio.evaluate.comparison import Judge, compare, mean
+from genstudio.evaluate.comparison import Judge, compare
+from genstudio.evaluate.report import mean
 from genstudio.evaluate.upscale import degraded, enlarge_bicubic, reduce, trial
 from genstudio.weights import Installed
 
@@ -138,13 +139,14 @@ def test_tiled_equals_whole(upscaler: Installed, height: int, width: int, tile: 
 
 @pytest.mark.skipif(not EVALUATION.is_dir(), reason="the benchmark pictures are not part of the project")
 def test_header_numbers_are_the_evaluations_own(upscaler: Installed) -> None:
-    judge = Judge()
-    measured = {m.name: m.value for m in evaluate.measured(upscaler.path, EVALUATION / "Set5", judge)}
+    measured = {m.name: m.value for m in evaluate.measured(upscaler.path, EVALUATION / "Set5", Judge())}
     # LPIPS is stated too where the net below it was at hand.
     stated = {
         m.name: m.value for m in upscaler.header.metrics if m.dataset == "Set5" and "lpips" not in m.name
     }
-    assert stated == pytest.approx(measured, abs=0.02)
+    # Files that were measured before "web" was state less.
+    assert {"psnr_y", "psnr_rgb", "ssim_y"} <= {name.split()[0] for name in stated}
+    assert stated == pytest.approx({name: measured[name] for name in stated}, abs=0.02)
 
 
 @pytest.mark.skipif(not EVALUATION.is_dir(), reason="the benchmark pictures are not part of the project")
