@@ -4,7 +4,7 @@
     process.py    how a command begins and ends: streams, signals, errors, exit codes
     display.py    what a person sees of a batch, and of the weights
     pictures.py stylize.py classify.py generate.py    the tasks
-    training.py evaluate.py models.py bench.py ui.py  the other commands
+    training.py evaluate.py compare.py models.py bench.py ui.py    the other commands
 
 Options come from the tasks' own models.
 """
