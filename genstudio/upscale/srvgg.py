@@ -53,10 +53,10 @@ class SRVGGNet(nn.Module):
         if self.training:
             return self.raw(x)
         base = F.interpolate(x, scale_factor=self.scale, mode="nearest")
-        residual = self.residual(F.pad(x, (PAD_PX,) * 4, mode="replicate"))
         border = PAD_PX * self.scale
-        residual = residual[..., border : base.shape[-2] + border, border : base.shape[-1] + border]
-        return keep_means(x, base + steadied(x, residual), self.scale)
+        padded = F.pad(x, (PAD_PX,) * 4, mode="replicate")
+        residual = self.residual(padded)[..., border:-border, border:-border]
+        return keep_means(x, base + steadied(x, residual, self.scale), self.scale)
 
     def residual(self, x: Tensor) -> Tensor:
         """What the net itself adds to the nearest pixel, float32."""

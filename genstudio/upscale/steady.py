@@ -19,14 +19,13 @@ BELIEVED, DISBELIEVED = 4 * LEVEL, 12 * LEVEL
 REACH_PX = 2 * (2 * (MEAN_PX // 2) + 1)
 
 
-def steadied(x: Tensor, residual: Tensor) -> Tensor:
+def steadied(x: Tensor, residual: Tensor, scale: int) -> Tensor:
     """What is to be added to an enlarged `x`: nothing where it is flat, only greys where it is grey.
 
     Args:
         x: (N, 3, h, w) in 0..1.
         residual: (N, 3, h * scale, w * scale).
     """
-    scale = residual.shape[-1] // x.shape[-1]
     side = 2 * FLAT_PX + 1
     padded = F.pad(x, (FLAT_PX,) * 4, mode="replicate")
     changing = F.max_pool2d(padded, side, 1) + F.max_pool2d(-padded, side, 1)

@@ -17,7 +17,7 @@ def noisy(*shape: int) -> torch.Tensor:
 def test_nothing_is_added_where_a_picture_is_flat() -> None:
     x = torch.full((1, 3, 24, 24), 0.3)
     x[..., 12:] += 0.2
-    added = steadied(x, noisy(1, 3, 48, 48))
+    added = steadied(x, noisy(1, 3, 48, 48), 2)
     assert added[..., : 2 * 8].abs().max() == 0
     assert added[..., 2 * 16 :].abs().max() == 0
     assert added[..., 22:26].abs().max() > 0.1
@@ -26,7 +26,7 @@ def test_nothing_is_added_where_a_picture_is_flat() -> None:
 def test_only_greys_are_added_to_greys() -> None:
     x = noisy(1, 1, 16, 16).repeat(1, 3, 1, 1)
     x[:, 0, :, 10:] *= 0.5
-    added = steadied(x, noisy(1, 3, 32, 32))
+    added = steadied(x, noisy(1, 3, 32, 32), 2)
     grey, coloured = added[..., : 2 * 6], added[..., 2 * 10 :]
     assert (grey.amax(1) - grey.amin(1)).max() < 1e-6
     assert (coloured.amax(1) - coloured.amin(1)).max() > 0.1
