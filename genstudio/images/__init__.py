@@ -8,12 +8,16 @@ The pixels are the picture's own encoded values. Its ICC profile is passed throu
 round trip is exact, nothing is clipped to a smaller gamut, and 16 bits stay 16 bits. The exceptions are
 the models the nets cannot work in: CMYK and Lab become sRGB, with a note.
 
-    picture.py       what a picture is, and the way from and to Pillow's
-    read.py          files to pictures
-    write.py         pictures to files, fitted to what the format can hold; atomic.py: whole or not at all
-    formats.py       what each written format can hold, names of files, refusals before any work
-    exif.py          the EXIF block, kept from saying what is no longer so
-    png.py, tiff.py  the two formats of 16 bits, which Pillow has for plain grey alone
+    picture.py   what a picture is, and the way from and to Pillow's
+    read.py      files to pictures
+    opening.py   files opened within bounds, and what goes wrong; kinds.py: what is refused by name
+    write.py     pictures to files, fitted to what the format can hold; film.py: animations
+    atomic.py    whole or not at all
+    formats.py   what each written format can hold, names of files, refusals before any work
+    turning.py   the EXIF orientation, of pixels and of points
+    colours.py   colours told by numbers
+    metadata/    what is said beside the pixels, kept true of them
+    codecs/      formats by their parts
 """
 
 from genstudio.images.formats import (
@@ -22,9 +26,10 @@ from genstudio.images.formats import (
     is_picture_name,
     output_format,
     readable_suffixes,
-    unread_kind,
 )
-from genstudio.images.picture import Animation, Metadata, Picture, from_pil, to_pil
+from genstudio.images.kinds import kind_by_name as unread_kind
+from genstudio.images.metadata.model import Metadata
+from genstudio.images.picture import Animation, Picture, from_pil, to_pil
 from genstudio.images.read import read, size
 from genstudio.images.write import write
 

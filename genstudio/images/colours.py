@@ -5,7 +5,7 @@ AVIF has the code points of ITU-T H.273 (its `nclx` box), PNG the same (cICP) or
 
 import struct
 
-from genstudio.images import png
+from genstudio.images.codecs import png
 
 _PRIMARIES = {4: "BT.470", 5: "PAL", 6: "NTSC", 7: "SMPTE 240", 9: "BT.2020", 10: "XYZ", 11: "DCI-P3"}
 _PRIMARIES |= {12: "Display P3"}

@@ -21,6 +21,7 @@ class Format:
     alpha: bool = True
     deep: bool = False  # 16 bits a channel
     animated: bool = False
+    lossless: str = "always"  # or "on request", or "never"
     keeps: frozenset[str] = frozenset()  # of Metadata's fields; "comment": of its text, only that
 
 
@@ -30,30 +31,36 @@ _ALL = frozenset({"icc_profile", "exif", "xmp", "dpi"})
 WRITTEN = {
     # libpng's own limit
     "PNG": Format((".png", ".apng"), 1_000_000, deep=True, animated=True, keeps=_ALL | {"text"}),
-    "JPEG": Format((".jpg", ".jpeg", ".jpe", ".jfif"), 65535, alpha=False, keeps=_ALL | {"comment"}),
-    "WEBP": Format((".webp",), 16383, grey=False, animated=True, keeps=_ALL - {"dpi"}),
-    "TIFF": Format((".tif", ".tiff"), deep=True, keeps=_ALL),
+    "JPEG": Format(
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        65535,
+        alpha=False,
+        lossless="never",
+        keeps=_ALL | {"comment", "iptc"},
+    ),
+    "WEBP": Format((".webp",), 16383, grey=False, animated=True, lossless="on request", keeps=_ALL - {"dpi"}),
+    "TIFF": Format((".tif", ".tiff"), deep=True, keeps=_ALL | {"iptc", "geo"}),
     # AV1 goes to 65536, but its common decoders refuse more than 32768 a side
-    "AVIF": Format((".avif",), 32768, grey=False, animated=True, keeps=_ALL - {"dpi"}),
-    "GIF": Format((".gif",), 65535, animated=True, keeps=frozenset({"comment"})),
+    "AVIF": Format((".avif",), 32768, grey=False, animated=True, lossless="on request", keeps=_ALL - {"dpi"}),
+    "GIF": Format((".gif",), 65535, animated=True, lossless="never", keeps=frozenset({"comment"})),
     "BMP": Format((".bmp", ".dib"), alpha=False, keeps=frozenset({"dpi"})),
     "TGA": Format((".tga",), 65535),
     "PPM": Format((".ppm", ".pgm", ".pnm"), alpha=False),
 }
 
+TIFF_COMPRESSIONS = ("deflate", "lzw", "zstd", "none")
 _NAMES = {"JPG": "JPEG", "TIF": "TIFF", "APNG": "PNG"} | {name: name for name in WRITTEN}
 _SUFFIXES = {suffix: name for name, row in WRITTEN.items() for suffix in row.suffixes}
-# Pillow registers these, but only to say that it cannot decode them
-_NOT_DECODED = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}
-_RAW = ("arw", "cr2", "cr3", "dng", "nef", "orf", "pef", "raf", "rw2", "srw")
-_UNREAD = {".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL"} | {f".{each}": "camera raw" for each in _RAW}
+# Pillow registers these, but only to say that it cannot decode them; and EPS is a program, which Pillow has
+# Ghostscript run.
+NOT_READ = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "PDF", "EPS"})
 
 
 @functools.cache
 def readable_suffixes() -> frozenset[str]:
     """Lower-case suffixes, with the dot, of the formats that can be read."""
     known = Image.registered_extensions()
-    return frozenset(s for s, name in known.items() if name in Image.OPEN and name not in _NOT_DECODED)
+    return frozenset(s for s, name in known.items() if name in Image.OPEN and name not in NOT_READ)
 
 
 def is_picture_name(path: Path) -> bool:
@@ -62,11 +69,6 @@ def is_picture_name(path: Path) -> bool:
     A file that is named outright is read by its content, whatever it is called.
     """
     return path.suffix.lower() in readable_suffixes() and not path.name.startswith("._")
-
-
-def unread_kind(path: Path) -> str | None:
-    """What a file is, by its name, if it is a picture of a kind that cannot be read."""
-    return _UNREAD.get(path.suffix.lower())
 
 
 def output_format(path: Path | None, requested: str | None, source_format: str) -> str:
@@ -96,12 +98,19 @@ def output_format(path: Path | None, requested: str | None, source_format: str) 
     return source_format if source_format in WRITTEN else "PNG"
 
 
-def check_fits(name: str, width: int, height: int, animated: bool, where: str) -> None:
+def check_fits(
+    name: str, width: int, height: int, animated: bool, where: str, *, lossless: bool = False
+) -> None:
     """Refuses a picture that the format `name` cannot hold, which is known before it is made.
 
-    Raises UsageError for an animation in a format without, OutputError for too many pixels a side.
+    Raises UsageError for an animation in a format without, and for `lossless` in a format that never is;
+    OutputError for too many pixels a side.
     """
     row = WRITTEN[name]
+    if lossless and (row.lossless == "never" or (animated and name == "AVIF")):
+        able = "PNG or WEBP" if animated else "PNG, WEBP, AVIF or TIFF"
+        found = "an animation as AVIF" if animated and name == "AVIF" else name
+        raise UsageError(f"{where}: expected a format without loss, found {found}; write {able}")
     if animated and not row.animated:
         able = ", ".join(name for name, row in WRITTEN.items() if row.animated)
         raise UsageError(f"{where}: {name} holds no animation; write one of {able}")

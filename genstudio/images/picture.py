@@ -1,8 +1,9 @@
 """What a picture is, and the way from and to Pillow's."""
 
+import contextlib
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,8 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
 from genstudio.errors import InputError
-from genstudio.images import exif as exif_block
-
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a file says beside its pixels. None of it is ever applied to them but the orientation."""
-
-    icc_profile: bytes | None = None  # fits the pixels: a GRAY profile on grey, an RGB profile on RGB
-    exif: bytes | None = None  # with its `Exif\0\0`; orientation, thumbnail and stored size taken out
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None  # dots per inch, across and down
-    text: dict[str, str] = field(default_factory=dict)  # PNG text; a JPEG or GIF comment as "Comment"
+from genstudio.images.metadata.model import Metadata, as_text, colour_model, fitted, orientation, upright
+from genstudio.images.turning import Array, turned
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,8 @@ class Picture:
     Every frame is a (height, width, channels) array of `dtype`, uint8 (0..255) or uint16 (0..65535), upright
     and fully composited; channels 1: grey, 2: grey and alpha, 3: RGB, 4: RGB and alpha (not premultiplied).
     `frames` from `read` can be gone through more than once; for an animation each pass decodes anew, and
-    raises InputError if the file has changed or gone. `notes` say what reading had to change.
+    raises InputError if the file has changed or gone. `lossless`: its file holds the pixels exactly, in a
+    format that could have done otherwise. `notes` say what reading had to change.
     """
 
     width: int
@@ -48,19 +38,28 @@ class Picture:
     dtype: np.dtype[Any]
     frames: Iterable[Array]
     format: str = "PNG"
-    metadata: Metadata = Metadata()
+    metadata: Metadata = field(default_factory=Metadata)
     animation: Animation | None = None
     notes: tuple[str, ...] = ()
+    lossless: bool = False
 
 
 def still(
-    array: Array, format: str, metadata: Metadata, notes: Iterable[str] = (), orientation: int = 1
+    array: Array,
+    format: str,
+    metadata: Metadata,
+    notes: Iterable[str] = (),
+    turn: int | None = None,
+    lossless: bool = False,
 ) -> Picture:
-    """A picture of one stored (H, W, C) array, turned upright."""
-    array = turned(array, orientation)
+    """A picture of one stored (H, W, C) array, turned upright as its metadata say, or by `turn`."""
+    turn = orientation(metadata) if turn is None else turn
+    metadata, said = upright(metadata, turn, (array.shape[1], array.shape[0]))
+    array = turned(array, turn)
     height, width, channels = array.shape
     metadata, dropped = fitted(metadata, channels)
-    return Picture(width, height, channels, array.dtype, (array,), format, metadata, None, (*notes, *dropped))
+    notes = (*notes, *said, *dropped)
+    return Picture(width, height, channels, array.dtype, (array,), format, metadata, None, notes, lossless)
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -69,10 +68,13 @@ def from_pil(image: Image.Image) -> Picture:
     Raises InputError for 32-bit integers and floats, which hold no agreed range of values.
     """
     array, notes = pixels(image)
-    orientation, metadata = described(image)
+    metadata = described(image)
     if image.mode in ("CMYK", "LAB"):
-        metadata = without_profile(metadata)
-    return still(array, own_format(image), metadata, notes, orientation)
+        metadata = replace(metadata, icc_profile=None)
+    turn = None
+    if image.format == "TIFF":  # which Pillow has turned already; the tags are of the file's own layout
+        turn, metadata = 1, replace(metadata, exif=None)
+    return still(array, own_format(image), metadata, notes, turn)
 
 
 def to_pil(picture: Picture) -> Image.Image:
@@ -194,16 +196,6 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return converted
 
 
-def turned(array: Array, orientation: int) -> Array:
-    """A stored (H, W, C) array as it is to be looked at, by the EXIF orientation 1..8 (others: as it is)."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(
-        orientation, (1, 1)
-    )
-    return np.ascontiguousarray(array[::down, ::across])
-
-
 def by_rows(array: Array, channels: int, work: Callable[[Array], Array]) -> Array:
     """`work` on bands of rows into one uint8 array, so that its wide intermediates stay small."""
     height, width, _ = array.shape
@@ -229,63 +221,27 @@ def own_format(image: Image.Image) -> str:
     return {"MPO": "JPEG", "DIB": "BMP", None: "PNG"}.get(image.format, image.format or "PNG")
 
 
-def described(image: Image.Image) -> tuple[int, Metadata]:
-    """Orientation (1..8) and metadata of a loaded Pillow image."""
+def described(image: Image.Image) -> Metadata:
+    """Metadata of a loaded Pillow image, as they stand in its file."""
     info = image.info
-    try:
-        tags = image.getexif()  # also knows PNG's raw profiles and XMP's orientation
-        orientation = tags.get(exif_block.ORIENTATION, 1)
-        exif = info.get("exif") or (tags.tobytes() if len(tags) else None)
-    except Exception:  # Pillow's parser raises anything on a damaged block; the pixels are still good
-        orientation, exif = 1, None
-    if image.format == "TIFF":
-        exif = None  # Pillow's holds the file's own layout: see exif.from_tiff
+    exif = info.get("exif")
+    if not exif:
+        with contextlib.suppress(Exception):  # Pillow's parser raises anything; the pixels are still good
+            tags = image.getexif()  # also knows PNG's raw profiles
+            exif = tags.tobytes() if len(tags) else None
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     text: dict[str, str] = {}
     if image.format == "PNG":  # elsewhere `info` holds strings of Pillow's own
         own = ("XML:", "Raw profile type")
         text = {str(k): str(v) for k, v in info.items() if isinstance(v, str) and not str(k).startswith(own)}
-    elif isinstance(comment := info.get("comment"), bytes) and comment:
-        text = {"Comment": comment.decode("utf-8", "replace").rstrip("\0")}
-    return orientation, metadata_of(info, exif, xmp.encode() if isinstance(xmp, str) else xmp, text)
-
-
-def metadata_of(
-    info: dict[Any, Any], exif: bytes | None, xmp: bytes | None, text: dict[str, str]
-) -> Metadata:
+    elif isinstance(comment := info.get("comment"), bytes) and comment.strip(b"\0"):
+        text = {"Comment": as_text(comment)}
+    resources = info.get("photoshop")
     return Metadata(
         icc_profile=info.get("icc_profile") or None,
-        exif=exif_block.upright(exif) if exif else None,
-        xmp=exif_block.upright_xmp(xmp) if xmp else None,
-        dpi=_dpi(info.get("dpi")),
+        exif=exif if isinstance(exif, bytes) else None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
+        dpi=info.get("dpi"),
         text=text,
+        iptc=resources.get(0x0404) or None if isinstance(resources, dict) else None,
     )
-
-
-def _dpi(value: Any) -> tuple[float, float] | None:
-    try:
-        across, down = (float(v) for v in value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
-
-
-def colour_model(profile: bytes) -> bytes:
-    """The colour space an ICC profile is for, from its header: b"RGB ", b"GRAY", b"CMYK", ..."""
-    return profile[16:20]
-
-
-def without_profile(metadata: Metadata) -> Metadata:
-    return Metadata(None, metadata.exif, metadata.xmp, metadata.dpi, metadata.text)
-
-
-def fitted(metadata: Metadata, channels: int) -> tuple[Metadata, list[str]]:
-    """Metadata whose profile is for this many channels, and a note if one had to go."""
-    if metadata.icc_profile is None:
-        return metadata, []
-    model = colour_model(metadata.icc_profile)
-    if model == (b"GRAY" if channels < 3 else b"RGB "):
-        return metadata, []
-    kind = "grey" if channels < 3 else "RGB"
-    name = model.decode("ascii", "replace").strip()
-    return without_profile(metadata), [f"its colour profile is for {name}, not for {kind} pixels: dropped"]

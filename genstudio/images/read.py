@@ -1,41 +1,35 @@
 """Files to pictures."""
 
-import io
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL import Image
 
 from genstudio.errors import InputError
-from genstudio.images import colours, png
-from genstudio.images.exif import from_tiff
-from genstudio.images.formats import unread_kind
-from genstudio.images.picture import (
-    Animation,
-    Array,
-    Metadata,
-    Picture,
-    described,
-    fitted,
-    own_format,
-    pixels,
-    still,
-    turned,
-    without_profile,
+from genstudio.images import colours
+from genstudio.images.codecs import avif, jpeg, png, tiff, webp
+from genstudio.images.metadata import model
+from genstudio.images.metadata.model import Metadata, fitted
+from genstudio.images.opening import (
+    MAX_PIXELS,
+    bound,
+    check_size,
+    named,
+    opened,
+    opener,
+    refuse_unread_kind,
 )
+from genstudio.images.picture import Animation, Picture, described, own_format, pixels, still
+from genstudio.images.turning import Array, turned, turned_size
 
-MAX_PIXELS = 500_000_000
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
-_PAGED = ("TIFF", "DCX", "FLI")  # of these only the first is read; ICO, ICNS, PSD, MPO open at the main one
+_PAGED = ("DCX", "FLI")  # of these only the first is read; ICO, ICNS, PSD open at the main one
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEAD = 65_536  # bytes, of which a file tells what it is
-_opening = threading.Lock()
 
 
 def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -43,7 +37,7 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
 
     A still picture is decoded at once. An animation is gone through once, for its timing and to find damage
     before any work, and then decoded frame by frame as `frames` is iterated. `max_pixels` bounds width x
-    height, and is checked before anything is decoded.
+    height, and is checked before anything is decoded. Damage to metadata costs the metadata, with a note.
 
     Raises InputError, in one line: missing, a folder, unreadable, empty, not a picture, truncated or damaged,
     too large, or of a kind (floating point) that has no 8 or 16-bit meaning.
@@ -51,32 +45,35 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
     Peak memory, the returned array included: 2.7 times that array (measured on 6000 x 6000 RGB; Pillow holds
     4 bytes a pixel), for 16-bit PNG and TIFF 1.0 times and the file; while EXIF turns it, 2 times.
     """
-    name, opener = _opener(source)
-    with _named(name), closing(opener()) as file:
-        head = file.read(_HEAD)
-        file.seek(0)
-        told = [note] if (note := colours.unread(head)) else []
-        if not head:
-            raise InputError("expected a picture, found an empty file (0 bytes)")
+    name, open_source = opener(source)
+    with named(name), closing(open_source()) as file:
+        head = _head(file)
         if head.startswith(_TIFF):
-            deep = _deep_tiff(file, max_pixels)
-            if deep is not None:
-                return deep
-        with _opened(file, max_pixels) as image:
-            first = (
-                1 if getattr(image, "default_image", False) else 0
-            )  # APNG: a still that is not in the film
+            return _tiff(file, max_pixels)
+        told = [note] if (note := colours.unread(head)) else []
+        shown, known, said = _taken_apart(head, file)
+        with opened(shown, max_pixels) as image:
+            # APNG: a still that is not in the film
+            first = 1 if getattr(image, "default_image", False) else 0
             last = getattr(image, "n_frames", 1)
+            lossless = _is_lossless(image, head, file)
             if last - first > 1 and image.format in _ANIMATED:
                 if png.is_16bit(head):
                     told.append("16-bit animation read at 8 bits")
-                return _animation(image, range(first, last), told, name, opener, max_pixels)
+                plays = avif.plays(file) if image.format == "AVIF" else None
+                film = _animation(image, range(first, last), known, name, open_source, max_pixels, plays)
+                return replace(film, notes=(*told, *said, *film.notes), lossless=lossless)
             if png.is_16bit(head):
                 file.seek(0)
-                data = file.read()
-                orientation, metadata = png.described_without_pixels(data)
-                return still(png.decode(data), "PNG", metadata, told, orientation)
-            return _still(image, file, told)
+                return still(png.decode(file.read()), "PNG", known or Metadata(), (*told, *said))
+            with bound.at(max_pixels):
+                array, notes = pixels(image)
+            known = known or described(image)
+            if last > 1 and image.format in _PAGED:
+                notes.append(f"the file has {last} pages: only the first is read")
+            if image.mode in ("CMYK", "LAB"):
+                known = replace(known, icc_profile=None)
+            return still(array, own_format(image), known, (*notes, *told, *said), lossless=lossless)
 
 
 def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -84,55 +81,59 @@ def size(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
 
     Raises InputError as `read` does, for what the header says.
     """
-    name, opener = _opener(source)
-    with _named(name), closing(opener()) as file:
-        if file.read(4) in _TIFF:
-            from genstudio.images import tiff
-
-            page = tiff.sixteen_bit_page(file)
-            if page is not None:
-                width, height = page.imagewidth, page.imagelength
-                _check_size(width, height, max_pixels)
-                return (width, height) if tiff.described(page, file)[0] < 5 else (height, width)
-        file.seek(0)
-        with _opened(file, max_pixels) as image:
-            width, height = image.size
-            if isinstance(image, TiffImageFile):  # which Pillow, by its version, has turned already
-                width, height = image.tag_v2[256], image.tag_v2[257]
-            if image.format == "PNG":  # Pillow would decode it, for what may stand behind the pixels
-                file.seek(0)
-                orientation, _ = png.described_without_pixels(file.read())
-            else:
-                orientation, _ = described(image)
-            return (width, height) if orientation < 5 else (height, width)
+    name, open_source = opener(source)
+    with named(name), closing(open_source()) as file:
+        head = _head(file)
+        if head.startswith(_TIFF):
+            top = tiff.directory(file)
+            tiff.needs_tifffile(top)
+            check_size(*tiff.size(top), max_pixels)
+            return turned_size(tiff.size(top), tiff.described(top)[0])
+        shown, known, _ = _taken_apart(head, file)
+        with opened(shown, max_pixels) as image:
+            return turned_size(image.size, model.orientation(known or described(image)))
 
 
-def _still(image: Image.Image, file: BinaryIO, told: list[str]) -> Picture:
-    array, notes = pixels(image)
-    notes += told
-    orientation, metadata = described(image)
-    if image.format == "TIFF":
-        metadata = Metadata(metadata.icc_profile, from_tiff(file), metadata.xmp, metadata.dpi, metadata.text)
-    if image.mode in ("CMYK", "LAB"):
-        metadata = without_profile(metadata)
-    count = getattr(image, "n_frames", 1)
-    if count > 1 and image.format in _PAGED:
-        notes.append(f"the file has {count} pages: only the first is read")
-    return still(array, own_format(image), metadata, notes, orientation)
+def _head(file: BinaryIO) -> bytes:
+    head = file.read(_HEAD)
+    file.seek(0)
+    if not head:
+        raise InputError("expected a picture, found an empty file (0 bytes)")
+    refuse_unread_kind(head)
+    return head
 
 
-def _deep_tiff(file: BinaryIO, max_pixels: int) -> Picture | None:
-    from genstudio.images import tiff
+def _taken_apart(head: bytes, file: BinaryIO) -> tuple[BinaryIO, Metadata | None, list[str]]:
+    """The file as Pillow is shown it, its metadata where they are read apart, and notes on these."""
+    apart = jpeg if jpeg.is_jpeg(head) else png if head.startswith(png.SIGNATURE) else None
+    if apart is None:
+        return file, None, []
+    shown, known, said = apart.taken_apart(file)
+    return shown, known, said
 
-    page = tiff.sixteen_bit_page(file)
-    if page is None:
-        file.seek(0)
-        return None
-    _check_size(page.imagewidth, page.imagelength, max_pixels)
-    orientation, metadata = tiff.described(page, file)
-    pages = len(page.parent.pages)
-    notes = [f"the file has {pages} pages: only the first is read"] if pages > 1 else []
-    return still(tiff.pixels(page), "TIFF", metadata, notes, orientation)
+
+def _tiff(file: BinaryIO, max_pixels: int) -> Picture:
+    top = tiff.directory(file)
+    by_tifffile = tiff.needs_tifffile(top)
+    check_size(*tiff.size(top), max_pixels)
+    turn, known, said = tiff.described(top)
+    notes = tiff.notes(top) + said
+    if by_tifffile:
+        return still(tiff.decoded(top), "TIFF", known, notes, turn)
+    with opened(tiff.pixels_alone(top), max_pixels) as image, bound.at(max_pixels):
+        if known.icc_profile:
+            image.info["icc_profile"] = known.icc_profile
+        array, converted = pixels(image)
+        if image.mode in ("CMYK", "LAB"):
+            known = replace(known, icc_profile=None)
+    return still(array, "TIFF", known, converted + notes, turn)
+
+
+def _is_lossless(image: Image.Image, head: bytes, file: BinaryIO) -> bool:
+    """Whether a file of a format that has both kinds holds its pixels exactly."""
+    if image.format == "WEBP":
+        return webp.is_lossless(file)
+    return image.format == "AVIF" and avif.is_lossless(head)
 
 
 # ---------------------------------------------------------------------------- animations
@@ -151,10 +152,11 @@ class _Frames:
 def _animation(
     image: Image.Image,
     indices: range,
-    notes: list[str],
+    known: Metadata | None,
     name: str,
-    opener: Callable[[], BinaryIO],
+    open_source: Callable[[], BinaryIO],
     max_pixels: int,
+    plays: int | None,
 ) -> Picture:
     durations: list[int] = []
     grey = opaque = True
@@ -162,23 +164,25 @@ def _animation(
     # Their encoders leave out what does not change as transparent, and call an opaque animation RGBA
     unsure = image.format in ("GIF", "WEBP")
     for index in indices:
-        image.seek(index)
-        array, _ = pixels(image)
+        array = _frame(image, index, max_pixels)
         durations.append(round(float(image.info.get("duration", 0))))
         # Pillow composites GIF's palettes to RGB whatever they hold: look at the pixels themselves
         grey = grey and (array.shape[2] < 3 or (palettes and _all_grey(array)))
         opaque = opaque and (array.shape[2] in (1, 3) or (unsure and array[:, :, -1].min() == 255))
     channels = (1 if grey else 3) + (0 if opaque else 1)
-    orientation, metadata = described(image)
-    metadata, dropped = fitted(metadata, channels)
+    known = known or described(image)
+    turn = model.orientation(known)
+    known, said = model.upright(known, turn, image.size)
+    known, dropped = fitted(known, channels)
 
     def decode() -> Iterator[Array]:
-        with _named(name), closing(opener()) as file, _opened(file, max_pixels) as again:
-            for index in indices:
-                again.seek(index)
-                yield _with_channels(turned(pixels(again)[0], orientation), channels)
+        with named(name), closing(open_source()) as file:
+            shown, *_ = _taken_apart(_head(file), file)
+            with opened(shown, max_pixels) as again:
+                for index in indices:
+                    yield _with_channels(turned(_frame(again, index, max_pixels), turn), channels)
 
-    width, height = image.size if orientation < 5 else image.size[::-1]
+    width, height = turned_size(image.size, turn)
     return Picture(
         width,
         height,
@@ -186,10 +190,16 @@ def _animation(
         np.dtype(np.uint8),
         _Frames(decode),
         own_format(image),
-        metadata,
-        Animation(tuple(durations), _plays(image)),
-        (*notes, *dropped),
+        known,
+        Animation(tuple(durations), _plays(image) if plays is None else plays),
+        (*said, *dropped),
     )
+
+
+def _frame(image: Image.Image, index: int, max_pixels: int) -> Array:
+    with bound.at(max_pixels):
+        image.seek(index)
+        return pixels(image)[0]
 
 
 def _all_grey(array: Array) -> bool:
@@ -216,87 +226,3 @@ def _plays(image: Image.Image) -> int:
     if image.format != "GIF":
         return int(loop or 0)
     return 1 if loop is None else int(loop) + 1 if loop else 0
-
-
-# ---------------------------------------------------------------------------- opening, and what goes wrong
-
-
-def _opener(source: Path | str | bytes | BinaryIO) -> tuple[str, Callable[[], BinaryIO]]:
-    """What to call the source in messages, and how to open it, as often as wanted."""
-    if isinstance(source, bytes):
-        return "input", lambda: io.BytesIO(source)
-    if not isinstance(source, str | Path):
-        name = getattr(source, "name", None)
-        with _named(str(name) if isinstance(name, str) else "input"):
-            data = source.read()
-        return str(name) if isinstance(name, str) else "input", lambda: io.BytesIO(data)
-    path = Path(source)
-    with _named(str(path)):
-        if path.is_fifo():  # there is no way back in a pipe
-            content = path.read_bytes()
-            return str(path), lambda: io.BytesIO(content)
-
-    def open_path() -> BinaryIO:
-        if path.is_dir():  # Windows would say "permission denied"
-            raise InputError("expected a picture file, found a folder")
-        return path.open("rb")
-
-    return str(path), open_path
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Turns whatever goes wrong into an InputError that begins with the file's name."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error.__cause__
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; check the path") from error
-    except PermissionError as error:
-        raise InputError(f"{name}: no permission to read it; check the file's permissions") from error
-    except UnidentifiedImageError as error:
-        if kind := unread_kind(Path(name)):
-            raise InputError(f"{name}: {kind} is not read; convert it to JPEG, PNG or TIFF first") from error
-        raise InputError(
-            f"{name}: expected a picture, found data of no known picture format; "
-            "check that it is one, and whole"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{name}: {error}") from error
-    except MemoryError as error:
-        raise InputError(f"{name}: too large for this machine's memory; use a smaller picture") from error
-    except Exception as error:
-        # Decoders raise anything on damaged data: OSError, SyntaxError, struct.error, IndexError, ...
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{name}: damaged or truncated ({reason}); get a whole copy of the file") from error
-
-
-@contextmanager
-def _opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
-    """A Pillow image whose header is read and whose size is within bounds."""
-    # Pillow's own bound is one for the whole process, lower than ours, and some formats make room for all
-    # pixels on opening: so it is ours while the header is read, and as it was for anyone else after.
-    with _opening, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-        try:
-            image = Image.open(file)
-        except Image.DecompressionBombError as error:  # Pillow raises it at twice the bound
-            raise InputError(
-                f"expected at most {max_pixels:,} pixels, found more than twice as many; "
-                "use a smaller picture"
-            ) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-    with image:
-        _check_size(*image.size, max_pixels)
-        yield image
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise InputError(
-            f"expected at most {max_pixels:,} pixels, found {width} x {height} = {width * height:,}; "
-            "use a smaller picture"
-        )

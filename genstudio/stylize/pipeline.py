@@ -21,7 +21,7 @@ from PIL import Image
 from genstudio import device as devices
 from genstudio import images, weights
 from genstudio.errors import UsageError, WeightsError
-from genstudio.images.picture import fitted
+from genstudio.images.metadata.model import fitted
 from genstudio.restoring.arrays import is_tensor
 from genstudio.restoring.restorer import Again, AnyImage, Plan, Restorer, of_many
 from genstudio.restoring.tiling import Progress, Stop, Tile

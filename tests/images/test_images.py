@@ -21,7 +21,8 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin
 
 from genstudio import images
 from genstudio.errors import InputError, OutputError, UsageError
-from genstudio.images import atomic, exif, picture
+from genstudio.images import atomic, picture
+from genstudio.images.metadata import exif
 
 RNG = np.random.default_rng(7)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -314,7 +315,8 @@ def test_a_phone_picture_of_several_is_a_jpeg() -> None:
     with Image.open(io.BytesIO(data)) as image:
         assert image.format == "MPO"
     back = images.read(data)
-    assert (back.format, back.animation, back.notes) == ("JPEG", None, ())
+    assert (back.format, back.animation) == ("JPEG", None)
+    assert back.notes == ("further pictures in the file (a preview or gain map): left out",)
 
 
 # ---------------------------------------------------------------------------- depth and alpha given up
@@ -417,9 +419,9 @@ def test_orientation_of_16_bit_files(dtype: Any, tmp_path: Path) -> None:
 
 
 def test_xmp_orientation_is_taken_out_too() -> None:
-    xmp = b'<rdf:Description tiff:Orientation="6" dc:title="t"/>'
+    xmp = b'<a xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" title="t"/>'
     back = images.read(encoded(pil(smooth()), "JPEG", exif=exif_of(6), xmp=xmp))
-    assert back.metadata.xmp == b'<rdf:Description dc:title="t"/>'
+    assert back.metadata.xmp == b'<a xmlns:tiff="http://ns.adobe.com/tiff/1.0/" title="t"/>'
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -528,7 +530,8 @@ def test_thumbnails_and_stored_sizes_go_but_private_notes_stay_where_they_are() 
         + bytes(4)
         + b"\xff\xd8thumb"
     )
-    clean = exif.upright(b"Exif\0\0" + body)
+    clean, notes = exif.upright(b"Exif\0\0" + body)
+    assert not notes
     assert clean is not None
     block = Image.Exif()
     block.load(clean)
@@ -542,7 +545,7 @@ def test_thumbnails_and_stored_sizes_go_but_private_notes_stay_where_they_are() 
     "block", [b"", b"Exif\0\0", b"Exif\0\0II*\0", b"garbage", b"II*\0\xff\xff\xff\xff", b"MM\0*" * 9]
 )
 def test_damaged_exif_costs_the_exif_alone(block: bytes) -> None:
-    assert exif.upright(block) is None
+    assert exif.upright(block) == (None, ["its EXIF is damaged: dropped"])
     data = encoded(pil(smooth()), "PNG")
     back = images.read(data[:33] + chunk(b"eXIf", block) + data[33:])
     assert back.metadata.exif is None

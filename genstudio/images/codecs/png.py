@@ -6,13 +6,16 @@ import struct
 import zlib
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
-from genstudio.images.exif import PREFIX
-from genstudio.images.picture import Animation, Array, Metadata, described
+from genstudio.images.codecs.pieces import pieces
+from genstudio.images.metadata.exif import PREFIX
+from genstudio.images.metadata.model import Metadata, photoshop_iptc
+from genstudio.images.picture import Animation
+from genstudio.images.turning import Array
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = 33  # signature (8) and IHDR (25), always first
@@ -34,18 +37,79 @@ def decode(data: bytes) -> Array:
     return array.reshape(*array.shape[:2], -1)
 
 
-def described_without_pixels(data: bytes) -> tuple[int, Metadata]:
-    """Orientation and metadata. They may stand behind the pixels, which Pillow decodes on the way there: so
-    it is shown a picture of one pixel that has the file's other chunks."""
-    told = (b"iCCP", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"eXIf")
-    one_pixel = [
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
-        *(_chunk(kind, bytes(body)) for kind, body in chunks(data) if kind in told),
-        _chunk(b"IDAT", zlib.compress(b"\0\0")),
-        _chunk(b"IEND", b""),
-    ]
-    with Image.open(io.BytesIO(SIGNATURE + b"".join(one_pixel))) as image:
-        return described(image)
+def taken_apart(file: IO[bytes]) -> tuple[io.BufferedReader, Metadata, list[str]]:
+    """The file without its metadata, these (they may stand behind the pixels), and notes on damage there."""
+    kept: list[tuple[int, int] | bytes] = []
+    metadata: dict[str, Any] = {"text": {}}
+    notes: dict[str, None] = {}
+    end = file.seek(0, 2)
+    begin = at = len(SIGNATURE)
+    while at + 12 <= end:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        after = at + 12 + length
+        if kind in _TOLD and after <= end:
+            body, crc = file.read(length), file.read(4)
+            kept.append((begin, at))
+            begin = after
+            try:
+                if zlib.crc32(kind + body) != int.from_bytes(crc, "big"):
+                    raise ValueError("checksum")
+                _tell(kind, body, metadata)
+            except (ValueError, LookupError, struct.error, zlib.error):
+                notes[f"its {_TOLD[kind]} is damaged: dropped"] = None
+        at = after
+    parts = [SIGNATURE, *kept, (begin, max(begin, end))]
+    return pieces(file, parts), Metadata(**metadata), list(notes)
+
+
+_TOLD = {b"iCCP": "colour profile", b"pHYs": "resolution", b"eXIf": "EXIF"}
+_TOLD |= dict.fromkeys((b"tEXt", b"zTXt", b"iTXt"), "text")
+_MAX_UNPACKED = 2**27  # bytes, of one text or profile
+
+
+def _tell(kind: bytes, body: bytes, metadata: dict[str, Any]) -> None:
+    """Enters what a chunk says into fields of Metadata. Raises one of four errors where it is damaged."""
+    if kind == b"pHYs":
+        across, down, unit = struct.unpack(">IIB", body)
+        if unit == 1:
+            metadata["dpi"] = (0.0254 * across, 0.0254 * down)
+    elif kind == b"eXIf":
+        metadata["exif"] = PREFIX + body.removeprefix(PREFIX)
+    else:
+        key, _, rest = body.partition(b"\0")
+        if kind == b"iCCP":
+            metadata["icc_profile"] = _unpacked(rest[1:])
+        elif kind == b"tEXt":
+            _tell_text(key, rest.decode("latin-1"), metadata)
+        elif kind == b"zTXt":
+            _tell_text(key, _unpacked(rest[1:]).decode("latin-1"), metadata)
+        else:
+            packed, _, language_and_rest = rest[0], rest[1], rest[2:]
+            value = language_and_rest.split(b"\0", 2)[2]
+            _tell_text(key, (_unpacked(value) if packed else value).decode("utf-8"), metadata)
+
+
+def _tell_text(key: bytes, value: str, metadata: dict[str, Any]) -> None:
+    if key == b"XML:com.adobe.xmp":
+        metadata["xmp"] = value.encode()
+    elif key in (b"Raw profile type exif", b"Raw profile type APP1"):  # ImageMagick's: a length, then hex
+        raw = bytes.fromhex("".join(value.split()[2:]))
+        if raw.startswith(PREFIX):
+            metadata.setdefault("exif", raw)
+    elif key == b"Raw profile type iptc":
+        raw = bytes.fromhex("".join(value.split()[2:]))
+        metadata["iptc"] = photoshop_iptc(raw) or raw
+    elif not key.startswith(b"Raw profile type"):
+        metadata["text"][key.decode("latin-1")] = value
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    out = unpacker.decompress(data, _MAX_UNPACKED)
+    if not unpacker.eof:
+        raise ValueError("cut short, or too long")
+    return out
 
 
 def encode(array: Array, metadata: Metadata, file: IO[bytes]) -> None:
@@ -100,7 +164,8 @@ def _write_metadata(metadata: Metadata, file: IO[bytes]) -> None:
         file.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
     if metadata.dpi:
         across, down = (round(v / 0.0254) for v in metadata.dpi)
-        file.write(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))  # dots per metre
+        if across and down:
+            file.write(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))  # dots per metre
     texts = PngImagePlugin.PngInfo()
     for key, value in metadata.text.items():
         keyword = key.encode("latin-1", "replace").decode("latin-1")[:79]
