@@ -174,7 +174,7 @@ def _encode(
 
 def _options(name: str, metadata: Metadata, how: _How) -> dict[str, Any]:
     options: dict[str, Any] = {f: v for f in _OF_PILLOW if (v := getattr(metadata, f))}
-    if "Comment" in metadata.text:
+    if "Comment" in metadata.text and name == "GIF":
         options["comment"] = metadata.text["Comment"].encode("utf-8", "replace")
     if name in ("JPEG", "WEBP", "AVIF"):
         options["quality"] = how.quality

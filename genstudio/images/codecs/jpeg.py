@@ -120,12 +120,15 @@ def _behind(rest: bytes, said: Sequence[tuple[int, bytes]]) -> list[str]:
 
 
 def segments(metadata: Metadata) -> bytes:
-    """The segments that Pillow does not write: IPTC, in Photoshop's wrapper."""
-    if not metadata.iptc:
-        return b""
-    data = metadata.iptc
-    body = _PHOTOSHOP + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
-    return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
+    """The segments that Pillow does not write: IPTC in Photoshop's wrapper, and the comment, which Pillow has no
+    room for in its buffer where it is as long as a segment can be."""
+    bodies = []
+    if data := metadata.iptc:
+        resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
+        bodies.append((_APP13, _PHOTOSHOP + resource))
+    if comment := metadata.text.get("Comment"):
+        bodies.append((_COMMENT, comment.encode("utf-8", "replace")))
+    return b"".join(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body for marker, body in bodies)
 
 
 def within_segments(metadata: Metadata) -> tuple[Metadata, list[str]]:
