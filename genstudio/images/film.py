@@ -7,6 +7,7 @@ from PIL import Image
 
 from genstudio.images.codecs import avif, gif, png, webp
 from genstudio.images.metadata.model import Metadata
+from genstudio.images.opening import bound
 from genstudio.images.picture import Picture, to_image
 from genstudio.images.turning import Array
 
@@ -33,11 +34,13 @@ def encode(
         if name == "WEBP":
             options = {**options, "loop": min(loop, _MOST_PLAYS)}
         film.save(file, name, save_all=True, duration=durations, **options)
+        alpha = picture.channels in (2, 4)
         if name == "AVIF":
             avif.set_plays(file, loop)
         elif not webp.is_film(file):
-            webp.make_film(file, picture.width, picture.height, durations, min(loop, _MOST_PLAYS))
-        elif picture.channels in (2, 4):
+            plays = min(loop, _MOST_PLAYS)
+            webp.make_film(file, picture.width, picture.height, durations, plays, alpha=alpha)
+        elif alpha:
             webp.say_alpha(file)
 
 
@@ -50,7 +53,8 @@ def _encode_gif(frames: Iterator[Array], picture: Picture, options: dict[str, An
     shown_ms: list[int] = []
     images = (gif.frame(array) for array in gif.distinct(frames, durations, shown_ms))
     first = next(images)
-    first.save(file, "GIF", save_all=True, append_images=images, duration=shown_ms, **options)
+    with bound.at(picture.width * picture.height):  # Pillow cuts out what has changed
+        first.save(file, "GIF", save_all=True, append_images=images, duration=shown_ms, **options)
     file.seek(0)
     with Image.open(file, formats=["GIF"]) as written:
         is_film = getattr(written, "n_frames", 1) > 1

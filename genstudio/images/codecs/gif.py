@@ -47,8 +47,8 @@ def distinct(frames: Iterator[Array], durations: list[int], shown_ms: list[int])
     before: Array | None = None
     so_far = 0
     for array, duration in zip(frames, durations, strict=True):
-        if before is not None and np.array_equal(array, before) and so_far + duration <= _MOST_MS:
-            so_far += duration
+        if before is not None and np.array_equal(array, before):
+            so_far = min(so_far + duration, _MOST_MS)
             continue
         if before is not None:
             shown_ms.append(so_far)

@@ -120,8 +120,8 @@ def _behind(rest: bytes, said: Sequence[tuple[int, bytes]]) -> list[str]:
 
 
 def segments(metadata: Metadata) -> bytes:
-    """The segments that Pillow does not write: IPTC in Photoshop's wrapper, and the comment, which Pillow has no
-    room for in its buffer where it is as long as a segment can be."""
+    """The segments that are not left to Pillow: IPTC in Photoshop's wrapper, and the comment, for which its
+    buffer is too small where it is as long as a segment can be."""
     bodies = []
     if data := metadata.iptc:
         resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)

@@ -36,12 +36,14 @@ def say_alpha(file: IO[bytes]) -> None:
 
 
 def is_film(file: IO[bytes]) -> bool:
-    """Whether the file is an animation."""
-    return any(kind == b"ANMF" for kind, _, _ in _chunks(file, 12))
+    """Whether the file is an animation of more than one frame."""
+    return sum(kind == b"ANMF" for kind, _, _ in _chunks(file, 12)) > 1
 
 
-def make_film(file: IO[bytes], width: int, height: int, durations_ms: list[int], loop: int) -> None:
-    """Makes an animation of two equal frames, as long as all `durations_ms`, of a file that holds a still.
+def make_film(
+    file: IO[bytes], width: int, height: int, durations_ms: list[int], loop: int, *, alpha: bool
+) -> None:
+    """Makes an animation of two equal frames, as long as all `durations_ms`, of a file that holds one.
 
     libwebp makes one frame of those that are equal, and of one frame a still, which forgets how long it was.
     """
@@ -49,16 +51,15 @@ def make_film(file: IO[bytes], width: int, height: int, durations_ms: list[int],
     for kind, begin, size in _chunks(file, 12):
         file.seek(begin)
         parts.setdefault(kind, file.read(size))
-    alpha = b"ALPH" in parts or (b"VP8L" in parts and bool(parts[b"VP8L"][4] & 0x10))
-    bitstream = b"".join(_chunk(kind, parts[kind]) for kind in (b"ALPH", b"VP8 ", b"VP8L") if kind in parts)
+    pixels = b"".join(_chunk(kind, parts[kind]) for kind in (b"ALPH", b"VP8 ", b"VP8L") if kind in parts)
+    frame = parts.get(b"ANMF") or bytes(6) + _24(width - 1) + _24(height - 1) + b"\0\0\0\x02" + pixels
     flags = 0x02 | (0x10 if alpha else 0)
     for bit, kind in ((0x20, b"ICCP"), (0x08, b"EXIF"), (0x04, b"XMP ")):
         flags |= bit if kind in parts else 0
     body = _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + _24(width - 1) + _24(height - 1))
     body += _kept(parts, b"ICCP") + _chunk(b"ANIM", struct.pack("<IH", 0, loop))
     for duration in (durations_ms[0], sum(durations_ms[1:])):
-        head = _24(0) + _24(0) + _24(width - 1) + _24(height - 1) + _24(min(duration, 2**24 - 1)) + b"\x02"
-        body += _chunk(b"ANMF", head + bitstream)
+        body += _chunk(b"ANMF", frame[:12] + _24(min(duration, 2**24 - 1)) + frame[15:])
     body += _kept(parts, b"EXIF") + _kept(parts, b"XMP ")
     file.seek(0)
     file.write(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)

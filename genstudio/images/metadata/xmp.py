@@ -34,8 +34,8 @@ _OF_OTHERS = {
     "http://ns.google.com/photos/1.0/image/": "a second picture",
     "http://ns.google.com/photos/1.0/audio/": "sound",
 }
-_LAYOUT: tuple[str, ...] = ("Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "SamplesPerPixel")
-_LAYOUT += ("PhotometricInterpretation", "PlanarConfiguration", "YCbCrSubSampling", "YCbCrPositioning")
+_LAYOUT = {"Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "SamplesPerPixel"}
+_LAYOUT |= {"PhotometricInterpretation", "PlanarConfiguration", "YCbCrSubSampling", "YCbCrPositioning"}
 _FALSE = {(_TIFF, name) for name in _LAYOUT}
 _FALSE |= {(_EXIF, name) for name in ("PixelXDimension", "PixelYDimension", "CompressedBitsPerPixel")}
 _FALSE |= {(_EXIF, name) for name in ("SubjectArea", "SubjectLocation")}  # EXIF's own copy is turned along
