@@ -55,9 +55,9 @@ def _encode_gif(frames: Iterator[Array], picture: Picture, options: dict[str, An
     first = next(images)
     with bound.at(picture.width * picture.height):  # Pillow cuts out what has changed
         first.save(file, "GIF", save_all=True, append_images=images, duration=shown_ms, **options)
-    file.seek(0)
-    with Image.open(file, formats=["GIF"]) as written:
-        is_film = getattr(written, "n_frames", 1) > 1
+        file.seek(0)
+        with Image.open(file, formats=["GIF"]) as made:
+            is_film = getattr(made, "n_frames", 1) > 1
     if not is_film:
         gif.make_film(file, durations)
     file.seek(0, 2)
