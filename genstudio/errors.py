@@ -12,6 +12,7 @@ what was expected, what was found and what to do next.
 | 4         | an output cannot be written: exists, folder missing, disk full            |
 | 5         | weights or a checkpoint are missing, damaged, tampered with or not safe   |
 | 6         | the device cannot do it: not present, out of memory at the smallest tile  |
+| 70        | a bug in genstudio, in a batch too; GENSTUDIO_DEBUG=1 shows the traceback |
 | 130       | stopped by Ctrl-C or SIGTERM                                              |
 """
 
@@ -56,6 +57,21 @@ class DeviceError(StudioError):
     """A device that is absent or too small."""
 
     exit_code = 6
+
+
+class BugError(StudioError):
+    """An error that nobody foresaw, which is its cause."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
+
+    @classmethod
+    def of(cls, error: Exception) -> "BugError":
+        """The same error, said in one line and with what to do."""
+        told = cls(
+            f"{type(error).__name__}: {error}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback"
+        )
+        told.__cause__ = error
+        return told
 
 
 class Stopped(StudioError):  # noqa: N818 - a request, not an error

@@ -246,6 +246,14 @@ class FileOptions(Options):
         description="Write this format (png, jpeg, webp, tiff, avif, ...) instead of what OUT or IN says.",
     )
     quality: int = Field(default=95, ge=1, le=100, description="Quality of lossy formats, 1 to 100.")
+    lossless: bool = Field(
+        default=False,
+        description="Keep every pixel of the result exactly in WebP and AVIF; a lossless WebP or AVIF stays "
+        "one unless --quality is given.",
+    )
+    compression: Literal["deflate", "lzw", "zstd", "none"] = Field(
+        default="deflate", description="Compression of TIFF; all are exact."
+    )
     strip: bool = Field(default=False, description="Drop EXIF, XMP and comments; the colour profile stays.")
     overwrite: bool = Field(default=False, description="Replace files that exist.")
     skip_existing: bool = Field(default=False, description="Leave pictures alone whose result exists.")
@@ -257,6 +265,11 @@ class FileOptions(Options):
         description="Each file's name, from {stem} {scale} {model} {width} {height} {ext}; "
         "OUT must be a folder.",
     )
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether every pixel is kept: asked for, declined by naming a quality, or (None) as the input."""
+        return True if self.lossless else False if "quality" in self.model_fields_set else None
 
     @field_validator("name")
     @classmethod
@@ -287,6 +300,8 @@ class FileOptions(Options):
     def _one_of_each(self) -> "FileOptions":
         if self.name is not None and self.suffix:
             raise ValueError("expected a suffix or a name, found both; put the suffix into the name")
+        if self.lossless and "quality" in self.model_fields_set:
+            raise ValueError("expected one of lossless and quality, found both")
         if self.overwrite and self.skip_existing:
             raise ValueError("expected one of overwrite and skip-existing, found both")
         return self

@@ -279,7 +279,7 @@ def keys(jobs: Sequence[Job]) -> set[str]:
 
 def _key(path: Path) -> str:
     """Equal for two spellings of one path."""
-    return os.path.normcase(path.resolve())
+    return os.path.normcase(os.path.realpath(path))  # Path's own raises where links go in a circle
 
 
 def check(job: Job, files: FileOptions, input_keys: AbstractSet[str]) -> None:

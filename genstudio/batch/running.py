@@ -15,7 +15,7 @@ from typing import Any
 
 from genstudio import images
 from genstudio.batch.planning import STDIO, Job, Plan, check, keys, plan, refuse_shared
-from genstudio.errors import DeviceError, InputError, OutputError, Stopped, StudioError
+from genstudio.errors import BugError, DeviceError, InputError, OutputError, Stopped, StudioError
 from genstudio.images import Picture
 from genstudio.options import FileOptions
 
@@ -62,7 +62,7 @@ def run(
         started: called as each job begins; `progress` as its tiles are done.
         read: a picture from its path, or from the bytes of standard input.
 
-    A StudioError of one picture is its Result's; Stopped and errors that are none of ours end the run.
+    An error of one picture is its Result's, one that nobody foresaw (a BugError) too; Stopped ends the run.
 
     While a picture is at work, one thread reads the next and another writes the one before; but large ones
     wait for their turn, so that no two of them are held.
@@ -88,14 +88,20 @@ def run(
             check(job, files, input_keys)
             format = images.output_format(job.target, files.format, before.format)
             end_size = size(before.width, before.height)
-            images.check_fits(format, *end_size, before.animation is not None, str(job.target or "output"))
+            images.check_fits(
+                format,
+                *end_size,
+                before.animation is not None,
+                str(job.target or "output"),
+                lossless=files.lossless,
+            )
             needs = f"{before.width} x {before.height} pixels and {end_size[0]} x {end_size[1]} of the result"
             known = facts(before)
             size_before = before.width, before.height
             return _Made(job, begun, size_before, work(before, progress), format, files, known, needs)
-        except Stopped:
+        except (Stopped, BrokenPipeError):
             raise
-        except (MemoryError, StudioError) as error:
+        except Exception as error:
             return _failed(job, error, needs)
 
     behind: Future[Result] | None = None
@@ -129,7 +135,7 @@ def _pictures(
     """Each job with what gives its picture, which is being read already if it is small."""
 
     def picture(job: Job) -> Picture:
-        return read(sys.stdin.buffer.read() if job.source is None else job.source)
+        return read(_standard_input() if job.source is None else job.source)
 
     ahead: Future[Picture] | None = None
     for job, following in zip(jobs, [*jobs[1:], None], strict=True):
@@ -137,6 +143,13 @@ def _pictures(
         if following is not None and _is_small(following.source) and not _is_left_alone(following, files):
             ahead = reader.submit(picture, following)
         yield job, partial(picture, job) if mine is None else mine.result
+
+
+def _standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise InputError(f"standard input: cannot be read ({error.strerror}); add < FILE") from error
 
 
 def _is_small(path: Path | None) -> bool:
@@ -173,9 +186,9 @@ class _Made:
     def written(self) -> Result:
         try:
             notes = _write(self.result, self.job.target, self.format, self.files)
-        except Stopped:
+        except (Stopped, BrokenPipeError):
             raise
-        except (MemoryError, StudioError) as error:
+        except Exception as error:
             return _failed(self.job, error, self.needs)
         return Result(
             self.job,
@@ -187,11 +200,11 @@ class _Made:
         )
 
 
-def _failed(job: Job, error: MemoryError | StudioError, needs: str) -> Result:
+def _failed(job: Job, error: Exception, needs: str) -> Result:
     if isinstance(error, MemoryError):
         reason = f"expected memory for {needs}, found too little; ask for a smaller result"
         error = DeviceError(f"{job.source or 'standard input'}: {reason}")
-    return Result(job, error=error)
+    return Result(job, error=error if isinstance(error, StudioError) else BugError.of(error))
 
 
 def _write(result: Picture, target: Path | None, format: str, files: FileOptions) -> tuple[str, ...]:
@@ -202,6 +215,8 @@ def _write(result: Picture, target: Path | None, format: str, files: FileOptions
         sys.stdout.buffer if target is None else target,
         format=format,
         quality=files.quality,
+        lossless=files.exact,
+        compression=files.compression,
         strip=files.strip,
         overwrite=files.overwrite,
     )

@@ -3,14 +3,18 @@
 rich is imported only where there is a terminal: a script need not wait for it.
 """
 
+import contextlib
 import json as jsonlib
+import os
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from genstudio.batch import STDIO, Job, Plan, Result
-from genstudio.errors import BatchError
+from genstudio.errors import BatchError, BugError, Stopped
 from genstudio.options import in_shell
 
 if TYPE_CHECKING:
@@ -21,14 +25,22 @@ if TYPE_CHECKING:
 
 def run(steps: Callable[..., Iterator[Result]], plan: Plan, json: bool) -> None:
     """Show a batch as it runs; raises the one picture's error, or BatchError after the last of several."""
-    results = []
+    results: list[Result] = []
+    begun = time.time()
     with Display(len(plan.jobs), quiet=json) as display:
-        for result in steps(started=display.started, progress=display.progress):
-            results.append(result)
-            if json:
-                print(_as_json(result), flush=True)
-            if plan.is_batch or result.error is None:
-                display.finished(result)
+        try:
+            for result in steps(started=display.started, progress=display.progress):
+                results.append(result)
+                if json:
+                    print(_as_json(result), flush=True)
+                if plan.is_batch or result.error is None:
+                    display.finished(result)
+        except KeyboardInterrupt:
+            if written := _written(plan, results, begun):
+                raise Stopped(
+                    f"stopped; {written} of {len(plan.jobs)} pictures written whole, nothing half-written"
+                ) from None
+            raise
     failed = [result for result in results if result.error]
     if not plan.is_batch:
         if failed and failed[0].error:
@@ -44,8 +56,26 @@ def run(steps: Callable[..., Iterator[Result]], plan: Plan, json: bool) -> None:
     print(", ".join(f"{n} {what}" for what, n in counts.items() if n), file=sys.stderr)
     for result in failed:
         print(f"  {failure(result)}", file=sys.stderr)
+    bugs = [result.error for result in failed if isinstance(result.error, BugError)]
+    if bugs:
+        if os.environ.get("GENSTUDIO_DEBUG"):
+            for bug in bugs:
+                traceback.print_exception(bug.__cause__)
+        raise BugError(f"{len(failed)} of {len(results)} pictures failed, {len(bugs)} by a bug in genstudio")
     if failed:
         raise BatchError(f"{len(failed)} of {len(results)} pictures failed")
+
+
+def _written(plan: Plan, results: Sequence[Result], begun: float) -> int:
+    """How many pictures are there: also the last, where a stop came between its end and the word of it."""
+    told = {result.job.source for result in results}
+    done = sum(result.error is None and not result.skipped for result in results)
+    for job in plan.jobs:
+        if job.source not in told and job.target is not None and job.known is None:
+            with contextlib.suppress(OSError):
+                # a file system's clock may tick seldom
+                done += job.target.stat().st_mtime > begun - 2 and not job.target.is_symlink()
+    return done
 
 
 class Display:

@@ -19,10 +19,8 @@ from types import FrameType
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from genstudio import errors
-from genstudio.errors import StudioError, UsageError
+from genstudio.errors import BugError, StudioError, UsageError
 from genstudio.options import in_shell
-
-BUG = 70  # the exit code of an error that nobody foresaw; EX_SOFTWARE of sysexits.h
 
 # Stands for a lone "-" while arguments are parsed, which would take it for an option. No file is called so.
 STDIO = "\0"
@@ -33,8 +31,7 @@ def exit_codes() -> list[str]:
     table = [
         line.strip("|").split("|", 1) for line in (errors.__doc__ or "").splitlines() if line.startswith("| ")
     ]
-    rows = [*table[1:], (str(BUG), "a bug in genstudio; GENSTUDIO_DEBUG=1 shows the traceback")]
-    return [f"{code.strip():>5}  {meaning.strip()}" for code, meaning in rows]
+    return [f"{code.strip():>5}  {meaning.strip()}" for code, meaning in table[1:]]
 
 
 def run(app: App, arguments: Sequence[str]) -> int:
@@ -44,7 +41,7 @@ def run(app: App, arguments: Sequence[str]) -> int:
             # Whatever the terminal's encoding is, and for file names that are no valid text.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     with warnings.catch_warnings(), _talk_on_stderr() as said:
-        if not os.environ.get("GENSTUDIO_DEBUG"):
+        if not _debugs():
             # What the readers of picture files think of a damaged tag is no line for the user.
             warnings.simplefilter("ignore")
             logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -55,6 +52,8 @@ def run(app: App, arguments: Sequence[str]) -> int:
         except CycloptsError as error:
             return _complain(_in_words(error).replace(STDIO, "-"), UsageError.exit_code)
         except StudioError as error:
+            if error.__cause__ is not None and isinstance(error, BugError) and _debugs():
+                raise
             if str(error) in said:  # a warning has turned out to be the reason
                 return error.exit_code
             return _complain(in_shell(error), error.exit_code)
@@ -65,18 +64,21 @@ def run(app: App, arguments: Sequence[str]) -> int:
             _drop_output()
             return errors.OutputError.exit_code
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                # Of files this is said where they are written; what is left is standard output.
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EBADF):
+                # Of files this is said where they are written; left is standard output, full or closed.
                 _drop_output()
                 return _complain(f"standard output: {error.strerror}", errors.OutputError.exit_code)
             if isinstance(error, ValueError) and "null byte" in str(error):  # STDIO has one
                 what = "expected the name of a file or folder, found -; it stands for standard input or"
                 return _complain(f"{what} output, which are not for this", UsageError.exit_code)
-            if os.environ.get("GENSTUDIO_DEBUG"):
+            if _debugs():
                 raise
-            what = f"{type(error).__name__}: {error}"
-            return _complain(f"{what}; this is a bug; run with GENSTUDIO_DEBUG=1 for the traceback", BUG)
+            return _complain(str(BugError.of(error)), BugError.exit_code)
     return 0
+
+
+def _debugs() -> bool:
+    return bool(os.environ.get("GENSTUDIO_DEBUG"))
 
 
 def _in_words(error: CycloptsError) -> str:
@@ -93,6 +95,10 @@ def _drop_output() -> None:
 
 
 def _complain(message: str, code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     print(f"genstudio: {' '.join(message.split())}", file=sys.stderr)
     return code
 

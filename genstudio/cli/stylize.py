@@ -1,6 +1,7 @@
 """Pictures and styles in, pictures out."""
 
 import json as jsonlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -79,14 +80,14 @@ class _Watch:
     """Keeps what is only looked at from being written over, and writes what a picture is on its way."""
 
     def __init__(self, read: Sequence[Path], options: StylizeOptions, files: FileOptions) -> None:
-        self._read = {path.resolve(): path for path in read}
+        self._read = {os.path.realpath(path) for path in read}  # Path's own raises where links go in a circle
         self._every = options.save_every
         self._files = files
         self._target: Path | None = None
         self._steps = 0
 
     def begun(self, job: "Job") -> None:
-        if job.target is not None and job.target.resolve() in self._read:
+        if job.target is not None and os.path.realpath(job.target) in self._read:
             raise OutputError(
                 f"{job.target}: is a style or a mask, which are never written over; choose another OUT"
             )
@@ -106,7 +107,15 @@ class _Watch:
         beside.parent.mkdir(parents=True, exist_ok=True)
         picture = images.from_pil(Image.fromarray(event.picture()))
         files = self._files
-        images.write(picture, beside, format=files.format, quality=files.quality, overwrite=files.overwrite)
+        images.write(
+            picture,
+            beside,
+            format=files.format,
+            quality=files.quality,
+            lossless=files.exact,
+            compression=files.compression,
+            overwrite=files.overwrite,
+        )
 
 
 def _list(json: bool) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from genstudio import batch, images
 from genstudio.batch import Plan, Result
-from genstudio.errors import DeviceError, InputError, OutputError, Stopped, StudioError, UsageError
+from genstudio.errors import BugError, DeviceError, InputError, OutputError, Stopped, StudioError, UsageError
 from genstudio.images import Picture
 from genstudio.options import FileOptions
 
@@ -328,8 +328,46 @@ def test_work_that_fails_leaves_nothing_behind(
     assert names("out") == []
 
 
-@pytest.mark.parametrize("raised", [Stopped("stopped"), KeyboardInterrupt(), ZeroDivisionError()])
-def test_a_stop_or_a_bug_ends_the_batch(root: Path, raised: BaseException) -> None:
+@pytest.mark.parametrize("where", ["work", "read", "write"])
+def test_a_bug_costs_the_one_picture_and_not_the_batch(
+    root: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        save(root / f"in/{name}.png", 7 if name == "b" else 6)
+
+    def bug(picture: Any) -> None:
+        if picture.width in (7, 14):
+            raise ZeroDivisionError("of b")
+
+    def works(picture: Picture, progress: batch.Progress) -> Picture:
+        if where == "work":
+            bug(picture)
+        return twice(picture, progress)
+
+    def reads(source: Path | bytes) -> Picture:
+        picture = images.read(source)
+        if where == "read":
+            bug(picture)
+        return picture
+
+    write = images.write
+
+    def writes(picture: Picture, *args: Any, **more: Any) -> Any:
+        if where == "write":
+            bug(picture)
+        return write(picture, *args, **more)
+
+    monkeypatch.setattr(images, "write", writes)
+    results = list(batch.run(batch.plan(["in"], "out", FILES), works, FILES, read=reads))
+    assert [type(result.error) for result in results] == [type(None), BugError, type(None)]
+    said = str(results[1].error)
+    assert said.startswith("ZeroDivisionError: of b; this is a bug")
+    assert isinstance(results[1].error.__cause__, ZeroDivisionError)  # type: ignore[union-attr]
+    assert names("out") == ["a.png", "c.png"]
+
+
+@pytest.mark.parametrize("raised", [Stopped("stopped"), KeyboardInterrupt()])
+def test_a_stop_ends_the_batch(root: Path, raised: BaseException) -> None:
     save(root / "in/a.png")
     save(root / "in/b.png")
     seen: list[int] = []

@@ -104,7 +104,7 @@ def resized(xmp: bytes, before: tuple[int, int], after: tuple[int, int]) -> byte
             _set(named, str(after[0 if name == "w" else 1]))
         if space == _PANORAMA and name.endswith("Pixels"):
             side = 1 if "Height" in name or "Top" in name else 0
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, OverflowError):
                 _set(named, str(round(float(_text(named)) * after[side] / before[side])))
     return _bytes(document)
 
@@ -134,7 +134,7 @@ def _turn(document: Document, turn: int) -> bool:
 
 
 def _turn_area(values: dict[tuple[str, str], _Named], turn: int) -> bool:
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         x, y = (float(_text(values[_AREA, name])) for name in "xy")
         for name, value in zip("xy", turned_point(x, y, 1, 1, turn), strict=True):
             _set(values[_AREA, name], f"{value:.6g}")
@@ -148,7 +148,7 @@ def _turn_area(values: dict[tuple[str, str], _Named], turn: int) -> bool:
 
 def _turn_rectangle(named: _Named, turn: int) -> bool:
     """Left, top, width, height in shares of the sides."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         left, top, width, height = (float(part) for part in _text(named).split(","))
         corners = [turned_point(x, y, 1, 1, turn) for x, y in ((left, top), (left + width, top + height))]
         (x0, x1), (y0, y1) = (sorted(each) for each in zip(*corners, strict=True))
