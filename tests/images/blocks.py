@@ -89,9 +89,9 @@ def encoded(format: str, array: np.ndarray | None = None, **options: Any) -> byt
     return file.getvalue()
 
 
-def jpeg_with(*segments: tuple[int, bytes]) -> bytes:
+def jpeg_with(*segments: tuple[int, bytes], array: np.ndarray | None = None) -> bytes:
     """A JPEG with (marker, body) segments behind its first."""
-    data = encoded("JPEG", quality=95)
+    data = encoded("JPEG", array, quality=95)
     more = b"".join(
         b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body for marker, body in segments
     )
