@@ -4,14 +4,16 @@ from genstudio import Upscale
 big = Upscale.from_weights("compact-x4")(Image.open("small.png"), scale=4)
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
-__version__ = metadata.version("genstudio")
+__version__: str
 
 
 def __getattr__(name: str) -> Any:
-    """The tasks' classes, imported when first used: `import genstudio` alone stays light."""
+    """The version and the tasks' classes, found when first used: `import genstudio` alone stays light."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("genstudio")
     for task in import_module("genstudio.tasks").TASKS.values():
         module, _, cls = task.pipeline.partition(":")
         if cls == name:

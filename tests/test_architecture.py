@@ -24,7 +24,6 @@ def test_import_contracts() -> None:
     "module",
     [
         "genstudio",
-        "genstudio.cli",
         "genstudio.tasks",
         "genstudio.classify.options",
         "genstudio.denoise.options",

@@ -1,30 +1,18 @@
 """The commands: each parses, calls and renders; nothing here computes.
 
-    app.py        the app that commands are added to
+    app.py        the app, its table of commands, and the parameters that many of them have
     process.py    how a command begins and ends: streams, signals, errors, exit codes
-    display.py    what a person sees of a batch, and of the weights
+    display.py    progress and results of a batch, tables of weights
     pictures.py stylize.py classify.py generate.py    the tasks
     training.py evaluate.py compare.py models.py bench.py ui.py    the other commands
 
-Options come from the tasks' own models.
+Options come from the tasks' own models. The module of a command is imported when that command is run.
 """
 
 import sys
 from collections.abc import Sequence
 
-from genstudio.cli import (  # noqa: F401  (each adds its commands)
-    bench,
-    classify,
-    compare,
-    evaluate,
-    generate,
-    models,
-    pictures,
-    process,
-    stylize,
-    training,
-    ui,
-)
+from genstudio.cli import process
 from genstudio.cli.app import app
 
 

@@ -7,10 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from genstudio.cli.app import app
 
-
-@app.command
 def bench(
     *, json: Annotated[bool, Parameter(help="One line of JSON for each row instead of a table.")] = False
 ) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from genstudio.classify.options import ClassifyOptions
 from genstudio.cli import process
-from genstudio.cli.app import JSON, TASK, app
+from genstudio.cli.app import JSON, TASK
 from genstudio.cli.pictures import refuse_name_of_file
 from genstudio.errors import BatchError, StudioError, UsageError
 from genstudio.options import FileOptions, in_shell
@@ -23,7 +23,6 @@ _IN = "A file, several, a folder, or - for standard input."
 _DEFAULTS = ClassifyOptions()
 
 
-@app.command(usage="Usage: genstudio classify IN... [OPTIONS]")
 def classify(
     *paths: Annotated[str, Parameter(name="IN...", help=_IN)],
     options: Annotated[ClassifyOptions, TASK] = _DEFAULTS,

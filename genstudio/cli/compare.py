@@ -5,12 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from genstudio.cli.app import TASK, app
+from genstudio.cli.app import TASK
 from genstudio.errors import UsageError
 from genstudio.options import SheetOptions
 
 
-@app.command(usage="Usage: genstudio compare OUT PICTURES... --models NAME,... [OPTIONS]")
 def compare(
     out: Annotated[Path, Parameter(name="OUT", help="The sheet to write, a picture file such as sheet.png.")],
     /,

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from genstudio.classify.options import EvaluateImagesOptions, EvaluateRecognitionOptions
 from genstudio.classify.options import EvaluateOptions as EvaluateClassify
-from genstudio.cli.app import TASK, app
+from genstudio.cli.app import TASK
 from genstudio.denoise.options import EvaluateOptions as EvaluateDenoise
 from genstudio.generate.options import NoveltyOptions
 from genstudio.stylize.options import EvaluateOptions as EvaluateStylize
@@ -16,13 +16,12 @@ from genstudio.upscale.options import EvaluateOptions as EvaluateUpscale
 _JSON = Parameter(help="One line of JSON instead of a table.")
 _COMPARED_BY = EvaluateImagesOptions()
 
-_evaluate = App(
+evaluate = App(
     name="evaluate", help="Measure a model by a protocol that anyone can repeat.", help_format="plaintext"
 )
-app.command(_evaluate)
 
 
-@_evaluate.command(name="upscale", usage="Usage: genstudio evaluate upscale --data DIR [OPTIONS]")
+@evaluate.command(name="upscale", usage="Usage: genstudio evaluate upscale --data DIR [OPTIONS]")
 def evaluate_upscale(
     *,
     options: Annotated[EvaluateUpscale, TASK],
@@ -37,7 +36,7 @@ def evaluate_upscale(
     upscale.show(options, json=json)
 
 
-@_evaluate.command(name="denoise", usage="Usage: genstudio evaluate denoise --data DIR [OPTIONS]")
+@evaluate.command(name="denoise", usage="Usage: genstudio evaluate denoise --data DIR [OPTIONS]")
 def evaluate_denoise(
     *,
     options: Annotated[EvaluateDenoise, TASK],
@@ -53,7 +52,7 @@ def evaluate_denoise(
     denoise.show(options, json=json)
 
 
-@_evaluate.command(
+@evaluate.command(
     name="stylize", usage="Usage: genstudio evaluate stylize --data CONTENTS --styles DIR [OPTIONS]"
 )
 def evaluate_stylize(
@@ -70,7 +69,7 @@ def evaluate_stylize(
     stylize.show(options, json=json)
 
 
-@_evaluate.command(name="novelty", usage="Usage: genstudio evaluate novelty --data DIR [OPTIONS]")
+@evaluate.command(name="novelty", usage="Usage: genstudio evaluate novelty --data DIR [OPTIONS]")
 def evaluate_novelty(
     *,
     options: Annotated[NoveltyOptions, TASK],
@@ -82,7 +81,7 @@ def evaluate_novelty(
     novelty.show(options, json=json)
 
 
-@_evaluate.command(name="classify", usage="Usage: genstudio evaluate classify --data DIR [OPTIONS]")
+@evaluate.command(name="classify", usage="Usage: genstudio evaluate classify --data DIR [OPTIONS]")
 def evaluate_classify(
     *,
     options: Annotated[EvaluateClassify, TASK],
@@ -94,7 +93,7 @@ def evaluate_classify(
     classify.show(options, json=json)
 
 
-@_evaluate.command(name="images", usage="Usage: genstudio evaluate images REAL_DIR FAKE_DIR [OPTIONS]")
+@evaluate.command(name="images", usage="Usage: genstudio evaluate images REAL_DIR FAKE_DIR [OPTIONS]")
 def evaluate_images(
     real: Annotated[Path, Parameter(name="REAL_DIR", help="Folder of pictures to come close to.")],
     fake: Annotated[Path, Parameter(name="FAKE_DIR", help="Folder of pictures to judge.")],
@@ -112,7 +111,7 @@ def evaluate_images(
     images.show(real, fake, options, json=json)
 
 
-@_evaluate.command(
+@evaluate.command(
     name="recognition",
     usage="Usage: genstudio evaluate recognition --data DIR --classifier NAME --damage KIND:AMOUNT [OPTIONS]",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from genstudio.cli import process
-from genstudio.cli.app import JSON, TASK, app
+from genstudio.cli.app import JSON, TASK
 from genstudio.errors import UsageError
 from genstudio.generate.options import GenerateOptions
 from genstudio.tasks import TASKS
@@ -24,7 +24,6 @@ _OUT = (
 _DEFAULTS = GenerateOptions()
 
 
-@app.command(usage="Usage: genstudio generate OUT [OPTIONS]")
 def generate(
     out: Annotated[Path, Parameter(help=_OUT)],
     /,

@@ -8,13 +8,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from genstudio import weights
-from genstudio.cli.app import app
 from genstudio.errors import UsageError
 from genstudio.tasks import TASKS
 from genstudio.weights.cards import card
 
 
-@app.command
 def models(
     name: str | None = None,
     *,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from genstudio.cli import process
-from genstudio.cli.app import FILES, JSON, TASK, app
+from genstudio.cli.app import FILES, JSON, TASK
 from genstudio.denoise.options import DenoiseOptions
 from genstudio.errors import OutputError, UsageError
 from genstudio.options import FileOptions
@@ -29,7 +29,6 @@ _IN_AND_OUT = (
 _UPSCALE, _DENOISE, _FILE_DEFAULTS = UpscaleOptions(), DenoiseOptions(), FileOptions()
 
 
-@app.command(usage="Usage: genstudio upscale IN... OUT [OPTIONS]")
 def upscale(
     *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
     options: Annotated[UpscaleOptions, TASK] = _UPSCALE,
@@ -40,7 +39,6 @@ def upscale(
     restore("upscale", paths, options, files, json)
 
 
-@app.command(usage="Usage: genstudio denoise IN... OUT [OPTIONS]")
 def denoise(
     *paths: Annotated[str, Parameter(name="IN... OUT", help=_IN_AND_OUT)],
     options: Annotated[DenoiseOptions, TASK] = _DENOISE,

@@ -20,7 +20,6 @@ from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from genstudio import errors
 from genstudio.errors import BugError, StudioError, UsageError
-from genstudio.options import in_shell
 
 # Stands for a lone "-" while arguments are parsed, which would take it for an option. No file is called so.
 STDIO = "\0"
@@ -56,6 +55,8 @@ def run(app: App, arguments: Sequence[str]) -> int:
                 raise
             if str(error) in said:  # a warning has turned out to be the reason
                 return error.exit_code
+            from genstudio.options import in_shell  # pydantic with it, which --help need not wait for
+
             return _complain(in_shell(error), error.exit_code)
         except KeyboardInterrupt:
             return _complain("stopped; nothing half-written", errors.Stopped.exit_code)

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from PIL import Image
 
 from genstudio import images
-from genstudio.cli.app import FILES, JSON, TASK, app
+from genstudio.cli.app import FILES, JSON, TASK
 from genstudio.cli.pictures import restore
 from genstudio.errors import OutputError, Stopped, UsageError
 from genstudio.options import FileOptions
@@ -32,7 +32,6 @@ _DEFAULTS, _FILE_DEFAULTS = StylizeOptions(), FileOptions()
 _SHOWN = ("name", "title", "artist", "year")
 
 
-@app.command(usage="Usage: genstudio stylize CONTENT STYLE [STYLE ...] OUT [OPTIONS]")
 def stylize(
     *paths: Annotated[str, Parameter(name="CONTENT STYLE... OUT", help=_PATHS)],
     options: Annotated[StylizeOptions, TASK] = _DEFAULTS,

@@ -12,7 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from genstudio import weights
-from genstudio.cli.app import TASK, app
+from genstudio.cli.app import TASK
 from genstudio.errors import OutputError, Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
@@ -20,7 +20,6 @@ from genstudio.weights.cards import register
 from genstudio.weights.file import write_atomically
 
 
-@app.command(usage="Usage: genstudio train RECIPE --data DIR [OPTIONS]")
 def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
     """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.
 
@@ -49,7 +48,6 @@ def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
         raise Stopped(f"stopped; {sitting.run} is saved")
 
 
-@app.command(usage="Usage: genstudio export RUN --name TASK/NAME [OPTIONS]")
 def export(
     run: Path,
     /,

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 import genstudio
-from genstudio.cli.app import TASK, app
+from genstudio.cli.app import TASK
 from genstudio.options import Options
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -51,7 +51,6 @@ class PageOptions(Options):
 _DEFAULTS = PageOptions()
 
 
-@app.command(usage="Usage: genstudio ui [OPTIONS]")
 def ui(*, options: Annotated[PageOptions, TASK] = _DEFAULTS) -> None:
     """Open the studio as a web page: everything the shell can do, for people who would rather look."""
     if importlib.util.find_spec("genstudio.ui") is None:
