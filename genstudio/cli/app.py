@@ -58,7 +58,8 @@ COMMANDS = {
         "compare:compare",
         "OUT PICTURES... --models NAME,...",
         "Show the same details of pictures by several models on one sheet.\n\n"
-        "A row for each picture: the input enlarged pixel by pixel, what each model makes of it, and the truth.",
+        "A row for each picture: the input enlarged pixel by pixel, what each model makes of it, and the "
+        "truth.",
     ),
     "models": Command(
         "models:models", "[NAME]", "List the weights on this machine, or show the card of one."
