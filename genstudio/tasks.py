@@ -21,7 +21,7 @@ TASKS = {
         recipes="genstudio.upscale.train:RECIPES",
     ),
     "denoise": Task(
-        summary="Take the noise out of pictures.",
+        summary="Remove the noise from pictures.",
         pipeline="genstudio.denoise.pipeline:Denoise",
         options="genstudio.denoise.options:DenoiseOptions",
         recipes="genstudio.denoise.train:RECIPES",
@@ -33,7 +33,7 @@ TASKS = {
         recipes="genstudio.stylize.train:RECIPES",
     ),
     "classify": Task(
-        summary="Say what is on pictures.",
+        summary="Name what is in pictures.",
         pipeline="genstudio.classify.pipeline:Classify",
         options="genstudio.classify.options:ClassifyOptions",
         recipes="genstudio.classify.train:RECIPES",

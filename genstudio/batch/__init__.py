@@ -1,10 +1,10 @@
-"""Many pictures through one piece of work.
+"""Batches: many pictures, one after the other, through the same function.
 
 plan = batch.plan(["photos"], "big", files)
 for result in batch.run(plan, ...): ...
 
-planning.py  which file becomes which: decided, and refused where it cannot end well, before any work
-running.py   one by one, so that one bad picture does not stop the rest
+planning.py  plans which file becomes which, and refuses what cannot work, before any work begins
+running.py   runs the plan; a bad picture does not stop the rest
 """
 
 from genstudio.batch.planning import STDIO, Job, Plan, only_read, plan

@@ -1,4 +1,4 @@
-"""Which file becomes which: decided, and checked for all that can go wrong, before any work starts."""
+"""Plans which file becomes which, and checks for everything that can go wrong, before any work starts."""
 
 import logging
 import os

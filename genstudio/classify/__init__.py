@@ -1,13 +1,13 @@
-"""Classifying: small nets that say what is on a picture, how sure they are, and where they looked.
+"""Classifying: small nets that name what is in a picture, with calibrated probabilities and explanations.
 
-pipeline.py     the net, and the squares it looks at
-explain.py      where it looked
-options.py      the knobs, declared once
-classifier.py   what all classifiers are; airbench.py keras_cnn.py: the nets
+pipeline.py     preprocessing, the net, and its predictions
+explain.py      maps of the regions that decided
+options.py      the options
+classifier.py   base class; airbench.py keras_cnn.py: the nets
 train.py        the recipes
-learner.py      training; augment.py: on pictures moved, turned and cut
-calibration.py  whether probabilities mean what they say
-sheet.py        small pictures with a line under each
+learner.py      training; augment.py: shifts, flips and cutouts
+calibration.py  calibration of probabilities: temperature and error
+sheet.py        contact sheets of small pictures with captions
 """
 
 ARCHS = {

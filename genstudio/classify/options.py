@@ -1,4 +1,4 @@
-"""The knobs of `classify`, declared once."""
+"""The options of `classify` and of the evaluations that use a classifier."""
 
 from pathlib import Path
 
@@ -14,22 +14,22 @@ class ClassifierOptions(DeviceOptions):
 
 
 class ClassifyOptions(ClassifierOptions):
-    """What is said of each picture."""
+    """What to report for each picture."""
 
-    top: int = Field(default=3, ge=1, description="Say so many of the likeliest classes.")
+    top: int = Field(default=3, ge=1, description="Number of classes to print, the likeliest first.")
     explain: Path | None = Field(
         default=None,
-        description="Write a picture of where the net looked; a folder, if there are several pictures.",
+        description="Write a picture that marks the regions that decided; for several pictures, a folder.",
     )
     recursive: bool = Field(default=False, description="Take a folder's subfolders too.")
     overwrite: bool = Field(default=False, description="Replace explanations that exist.")
 
 
 class EvaluateOptions(ClassifierOptions):
-    """What a classifier is measured on."""
+    """The data of a classifier's evaluation."""
 
     data: Path = Field(
-        description="Folder with a folder for each class; of one with train/ and val/ in it val/ counts."
+        description="Folder with a subfolder for each class; where it has train/ and val/, val/ is used."
     )
     save: Path | None = Field(
         default=None,
@@ -38,37 +38,38 @@ class EvaluateOptions(ClassifierOptions):
 
 
 class EvaluateImagesOptions(DeviceOptions):
-    """What two folders of pictures are compared by."""
+    """How two folders of pictures are compared."""
 
     features: str = Field(
         default="classify/flowers",
-        description="Whose features: a classifier's (classify/NAME), vgg16, inception-v3-fid or untrained; "
-        "auto takes vgg16 where its weights are at hand, then a classifier, then untrained.",
+        description="The net whose features are compared: a classifier (classify/NAME), vgg16, "
+        "inception-v3-fid or untrained; auto takes vgg16 if its weights are installed, then a "
+        "classifier, then untrained.",
     )
 
 
-# How much of a damage there may be, and whether it comes in whole numbers.
+# Kind of damage -> smallest and largest amount, and whether it must be a whole number.
 DAMAGES = {"noise": (1, 100, False), "blur": (0.3, 10, False), "jpeg": (1, 95, True), "down": (2, 16, True)}
 
 
 class EvaluateRecognitionOptions(DeviceOptions):
-    """Whose recognition is measured, on what, and how pictures are damaged and restored."""
+    """The classifier, the pictures, and how they are damaged and restored."""
 
     data: Path = Field(
-        description="Folder with a folder for each class; of one with train/ and val/ in it val/ counts."
+        description="Folder with a subfolder for each class; where it has train/ and val/, val/ is used."
     )
     classifier: str = Field(description="A classifier's name from `genstudio models`, or a file.")
     damage: str = Field(
         description="noise:STD (Gaussian, on the 0..255 scale), blur:SIGMA (Gaussian, px), jpeg:QUALITY or "
-        "down:TIMES (reduced so many times).",
+        "down:TIMES (a reduction by this factor).",
     )
     restore: str | None = Field(
         default=None,
-        description="What restores them: a denoise model against noise, blur and jpeg, an upscale model "
-        "against down; nothing if not given.",
+        description="Model that restores the pictures: a denoise model for noise, blur and jpeg, an upscale "
+        "model for down; by default they are not restored.",
     )
     save: Path | None = Field(
-        default=None, description="Folder for a sheet of pictures and what the classifier said of each."
+        default=None, description="Folder for a sheet of the pictures with their predicted classes."
     )
 
     @field_validator("damage")

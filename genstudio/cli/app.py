@@ -7,7 +7,7 @@ from cyclopts import App, Group, Parameter
 
 from genstudio.cli import process
 
-# What converts nets of other kinds, and counts its users: 0.12 s of `import openvino`, and unused.
+# OpenVINO's converter and its telemetry are not used here, and cost 0.12 s of `import openvino`.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
 
@@ -27,14 +27,14 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "upscale": Command("pictures:upscale", "IN... OUT", "Enlarge pictures, 1 to 16 times."),
-    "denoise": Command("pictures:denoise", "IN... OUT", "Take the noise out of pictures."),
+    "denoise": Command("pictures:denoise", "IN... OUT", "Remove the noise from pictures."),
     "stylize": Command(
         "stylize:stylize", "CONTENT STYLE [STYLE ...] OUT", "Give pictures the style of others."
     ),
     "classify": Command(
         "classify:classify",
         "IN...",
-        "Say what is on pictures: the likeliest classes, and how likely they are.",
+        "Name what is in pictures: the likeliest classes and their probabilities.",
     ),
     "generate": Command(
         "generate:generate",
@@ -72,7 +72,7 @@ COMMANDS = {
     "ui": Command(
         "ui:ui",
         "",
-        "Open the studio as a web page: everything the shell can do, for people who would rather look.",
+        "Open the studio as a web page that offers every command's options.",
     ),
 }
 
@@ -84,7 +84,7 @@ def _version() -> str:
 
 
 def _default(value: Any) -> Any:
-    """What --help shows of a default: nothing where it says nothing; several names as they are typed."""
+    """How --help shows a default: empty values not at all, several names as they are typed."""
     if value in (False, "", ()):
         return None
     return ",".join(value) if isinstance(value, tuple) else value

@@ -28,7 +28,7 @@ def classify(
     options: Annotated[ClassifyOptions, TASK] = _DEFAULTS,
     json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what is on pictures: the likeliest classes, and how likely they are."""
+    """Name what is in pictures: the likeliest classes and their probabilities."""
     plan = _plan(paths, options)
 
     from genstudio.classify.pipeline import Classify

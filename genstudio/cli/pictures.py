@@ -45,7 +45,7 @@ def denoise(
     files: Annotated[FileOptions, FILES] = _FILE_DEFAULTS,
     json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Take the noise out of pictures."""
+    """Remove the noise from pictures."""
     restore("denoise", paths, options, files, json)
 
 
@@ -59,11 +59,11 @@ def restore(
     ready: Callable[[Any], Any] = lambda restorer: restorer,
     begun: Callable[["Job"], None] = lambda job: None,
 ) -> None:
-    """Every picture of IN through a task, to OUT.
+    """Run a task on every picture of IN and write the results to OUT.
 
     Args:
-        ready: told of the restorer before the first picture; answers the one to take.
-        begun: told of each picture before it is read.
+        ready: called with the restorer before the first picture; returns the restorer to use.
+        begun: called with each job before its picture is read.
     """
     from genstudio import batch
     from genstudio.cli import display
@@ -104,7 +104,7 @@ def restore(
 
 
 def refuse_name_of_file(plan: "Plan", output: str) -> None:
-    """Raise OutputError where OUT would be a new folder with a picture's name: who says so meant a file."""
+    """Raise OutputError where OUT would be a new folder with a picture's name; a file was meant."""
     from genstudio import images
 
     is_name = images.is_picture_name(Path(output)) and not output.endswith(("/", os.sep))
@@ -115,7 +115,7 @@ def refuse_name_of_file(plan: "Plan", output: str) -> None:
 
 
 def _in_and_out(task: str, paths: Sequence[str], json: bool) -> list[str]:
-    """The paths with - where it was meant; refuses what a terminal or a pipe cannot do."""
+    """The paths, with - restored; raises UsageError for what a terminal or a pipe cannot do."""
     if len(paths) < 2:
         raise UsageError(
             f"expected IN and OUT, found {paths[0] if paths else 'neither'}; see genstudio {task} --help"

@@ -1,7 +1,7 @@
-"""Denoising: autoencoders that are told, or estimate, how much noise there is, and take it away.
+"""Denoising: autoencoders that remove noise of a level that is given, estimated, or not needed.
 
-pipeline.py           which net, told of how much noise, and how much of it to take
-options.py            the knobs, declared once
+pipeline.py           chooses the net, gives it the noise level, blends its result with the picture
+options.py            the options
 dae.py dae_plain.py   the nets
 train.py              the recipes
 learner.py            training on pairs; neighbours.py: from noisy pictures alone

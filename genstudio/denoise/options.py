@@ -1,4 +1,4 @@
-"""The knobs of `denoise`, declared once."""
+"""The options of `denoise`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from genstudio.options import AnyEngineOptions, ComparisonOptions
 
 DEFAULT_NOISE_STD = 25.0
-# Photographs' noise is seen best by a net that knows cameras; only another can be told how much there is.
-PHOTO, TOLD = "photo", "dae-color"
+# The net trained on camera noise is blind; the other one takes the noise level as an input.
+PHOTO, NON_BLIND = "photo", "dae-color"
 
 
 class DenoiserOptions(AnyEngineOptions):
@@ -18,44 +18,44 @@ class DenoiserOptions(AnyEngineOptions):
 
     model: str = Field(
         default="auto",
-        description="A name from `genstudio models`, or a file, also of the community (SCUNet and the like); "
-        "auto takes photo, and dae-color where a strength is given.",
+        description="A name from `genstudio models`, or a file, also other people's (SCUNet and others); "
+        "auto takes photo, or dae-color if a strength is given.",
     )
     self_ensemble: bool = Field(
         default=False,
-        description="Average over the picture's 8 flips and turns: a little better, 8 times slower.",
+        description="Average over the picture's 8 flips and rotations: a little better, 8 times slower.",
     )
 
 
 class DenoiseOptions(DenoiserOptions):
-    """Which net takes away how much noise."""
+    """Which net removes how much noise."""
 
     strength: Annotated[
         Literal["auto"] | Annotated[float, Field(ge=0, le=100)],
         Parameter(metavar="auto|STD", show_choices=False),
     ] = Field(
         default="auto",
-        description="How much noise there is: its standard deviation, 0 to 100 on the 0..255 scale; "
-        "auto finds it in each picture. More smooths more.",
+        description="Standard deviation of the noise, 0 to 100 on the 0..255 scale; auto estimates it "
+        "from each picture. Higher values smooth more.",
     )
     amount: float = Field(
         default=1.0,
         ge=0,
         le=1,
-        description="How much of it to take away, 0 (the picture as it is) to 1 (all).",
+        description="How much of the noise to remove, 0 (none) to 1 (all).",
     )
 
     @property
     def weights(self) -> str:
-        """What `model` stands for."""
+        """The model's name, with auto resolved."""
         if self.model != "auto":
             return self.model
-        return PHOTO if self.strength == "auto" else TOLD
+        return PHOTO if self.strength == "auto" else NON_BLIND
 
     def name_fields(self, size: tuple[int, int] | None = None) -> dict[str, str]:
-        """What a name template may say of the result of a picture of `size` (width, height).
+        """Fields of a name template for the result of a picture of `size` (width, height).
 
-        Without a size: what holds for every picture.
+        Without a size: the fields that are the same for every picture.
         """
         fields = {"model": Path(self.weights).stem, "scale": "1"}
         return fields if size is None else {**fields, "width": str(size[0]), "height": str(size[1])}
@@ -66,13 +66,13 @@ class DenoiseOptions(DenoiserOptions):
 
 
 class EvaluateOptions(ComparisonOptions, DenoiserOptions):
-    """What a denoiser is measured on, beside which others, and by which metrics."""
+    """The data, noise, metrics and classical methods of a denoiser's evaluation."""
 
-    model: str = Field(default=TOLD, description="A name from `genstudio models`, or a file.")
+    model: str = Field(default=NON_BLIND, description="A name from `genstudio models`, or a file.")
     noise: Literal["gaussian", "poisson", "photo", "salt-pepper"] = Field(
         default="gaussian",
-        description="What is added: Gaussian noise as in the literature, Poisson, that of a camera and its "
-        "JPEG files, or white and black pixels.",
+        description="Kind of noise that is added: Gaussian as in the literature, Poisson, that of a camera "
+        "and its JPEG files, or white and black pixels.",
     )
     noise_std: float | None = Field(
         default=None,
@@ -83,7 +83,8 @@ class EvaluateOptions(ComparisonOptions, DenoiserOptions):
     )
     against: str | None = Field(
         default=None,
-        description="Some of nlm, tv, fastnlm and bm3d, with commas, or none; those installed if not given.",
+        description="Classical denoisers to compare with: some of nlm, tv, fastnlm and bm3d, with commas, or "
+        "none; by default those that are installed.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Taking noise out of a picture: which net, told of how much noise, and how much of it to take."""
+"""Denoising: chooses the net, gives it the noise level, and blends its result with the picture."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Denoise(Restorer):
-    """Takes noise out of pictures.
+    """Removes noise from pictures.
 
         clean = Denoise.from_weights("photo")(Image.open("noisy.png"))
 
     Args:
-        engine: told the noise level, `noise_std` on the 0..255 scale, or one that finds it by itself.
-        model: its name, for reports.
+        engine: takes the noise level as the input `noise_std`, on the 0..255 scale, or is blind.
+        model: name of the net, for reports.
         tile: side in pixels of the tiles a picture is cut into, or "auto" or "off".
     """
 
@@ -35,7 +35,7 @@ class Denoise(Restorer):
         super().__init__(tile=tile)
         self.engine = engine
         self.model = model
-        self.told = "noise_std" in engine.takes
+        self.takes_level = "noise_std" in engine.takes
 
     @classmethod
     def from_weights(
@@ -49,13 +49,13 @@ class Denoise(Restorer):
         compile: bool = False,
         self_ensemble: bool = False,
     ) -> Self:
-        """A denoiser with weights.
+        """Load a denoiser.
 
         Args:
             model: a name ("photo"), or the path of a file, ours or the community's.
             device: "auto", "cpu", "cuda", "cuda:1" or "mps"; or a torch.device.
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
-                are done in float32, for their steps are finer than half precision's.
+                are computed in float32, because their steps are finer than half precision's.
             tile: as for the class.
             engine: "auto", "torch" or "openvino"; see `engines`.
             compile: let torch compile the net.
@@ -78,12 +78,12 @@ class Denoise(Restorer):
 
     @classmethod
     def from_options(cls, options: DenoiserOptions) -> Self:
-        """A denoiser as the shell's options say. Raises as `from_weights` and `plan` do."""
+        """Load the denoiser that `options` describe. Raises as `from_weights` and `plan` do."""
         knobs = options.model_dump(include=set(DenoiserOptions.model_fields))
         if not isinstance(options, DenoiseOptions):
             return cls.from_weights(**knobs)
         denoiser = cls.from_weights(**knobs | {"model": options.weights})
-        denoiser.plan(1, 1, options)  # so that what can be done to no picture is said before the first
+        denoiser.plan(1, 1, options)  # refuse before the first picture what can be done to none
         return denoiser
 
     def __call__(
@@ -95,7 +95,7 @@ class Denoise(Restorer):
         progress: Progress | None = None,
         stop: Stop | None = None,
     ) -> AnyImage:
-        """One image without its noise; the same type comes back.
+        """Remove the noise from one image; the result has the image's type.
 
         Args:
             image: PIL image, numpy array, tensor or `Picture`; see `Restorer.restore`.
@@ -107,7 +107,7 @@ class Denoise(Restorer):
             stop: asked before each tile; True ends the work.
 
         Raises:
-            UsageError: strength or amount out of range, or a strength for a model that is told none.
+            UsageError: strength or amount out of range, or a strength for a blind model.
             InputError, DeviceError, Stopped: see `Restorer.restore`.
         """
         for name, value in {"strength": strength, "amount": amount}.items():
@@ -117,36 +117,36 @@ class Denoise(Restorer):
         return self.restore(image, lambda w, h: self.plan(w, h, options), progress, stop)
 
     def plan(self, width: int, height: int, options: DenoiseOptions) -> Plan:
-        """How a picture of this size is done; with strength auto it must be looked at first.
+        """The plan for a picture of this size; with strength auto it is resolved from the picture's pixels.
 
-        Raises OptionError (a UsageError): a strength for a model that is told none.
+        Raises OptionError (a UsageError): a strength for a blind model.
         """
 
         def at(noise_std: float, *notes: str) -> Plan:
-            engine = self.engine.given(noise_std=noise_std) if self.told else self.engine
-            if self.told and noise_std == 0:
-                engine = Partly(engine, 0)  # nothing to take away
+            engine = self.engine.given(noise_std=noise_std) if self.takes_level else self.engine
+            if self.takes_level and noise_std == 0:
+                engine = Partly(engine, 0)  # nothing to remove
             elif options.amount < 1:
                 engine = Partly(engine, options.amount)
             return Plan((engine,), (self.model,), width, height, keeps_alpha=True, notes=notes)
 
-        def look(colour: np.ndarray, alpha: np.ndarray | None) -> Plan:
-            # Rounded as it is said, so that saying it again does the same.
+        def resolve(colour: np.ndarray, alpha: np.ndarray | None) -> Plan:
+            # Rounded as printed, so that passing the printed value gives the same result.
             noise_std = round(estimate_std(colour if alpha is None else _seen(colour, alpha)), 1)
-            how = "estimated" if self.told else f"estimated; {self.model} judges for itself"
+            how = "estimated" if self.takes_level else f"estimated; {self.model} finds it by itself"
             return at(noise_std, f"noise std {noise_std} ({how})")
 
-        if not self.told and options.strength != "auto":
+        if not self.takes_level and options.strength != "auto":
             raise OptionError(
                 "strength",
                 f"expected auto for {self.model}, which finds the noise by itself, found "
                 f"{options.strength:g}; use amount, or another model",
             )
-        return replace(at(0), look=look) if options.strength == "auto" else at(options.strength)
+        return replace(at(0), resolve=resolve) if options.strength == "auto" else at(options.strength)
 
 
 class Partly(Around):
-    """An engine whose answer counts for `amount` 0..1, else the tile as it was; exact at both ends."""
+    """Blends an engine's result, weight `amount` in 0..1, with the tile itself; exact at both ends."""
 
     def __init__(self, engine: Engine, amount: float) -> None:
         super().__init__(engine)
@@ -154,7 +154,7 @@ class Partly(Around):
 
     @property
     def bytes_per_px(self) -> float:
-        # The tile and the answer, 3 channels of float32 each.
+        # The tile and the result, 3 channels of float32 each.
         return self._engine.bytes_per_px + 2 * 3 * 4
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
@@ -167,6 +167,6 @@ class Partly(Around):
 
 
 def _seen(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours nobody sees made black, which says nothing of noise."""
+    """The colours with transparent pixels made black, so that they do not count as noise."""
     trusted = alpha >= transparency.TRUSTED_ALPHA * transparency.opaque(alpha.dtype)
     return np.where(trusted[..., None], colour, colour.dtype.type(0))

@@ -49,9 +49,9 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     known = noise_std if options.noise == "gaussian" else None
     denoise = Denoise.from_options(options)
     methods: dict[str, Restore | Informed] = {}
-    if known is not None and denoise.told:
+    if known is not None and denoise.takes_level:
         methods[denoise.model] = restoring(denoise, known)
-    methods[f"{denoise.model}, blind" if denoise.told else denoise.model] = restoring(denoise)
+    methods[f"{denoise.model}, blind" if denoise.takes_level else denoise.model] = restoring(denoise)
     methods |= {name: classical(method, known) for name, method in others.items()}
     methods["noisy"] = lambda noisy: noisy
     album = Album(options.save) if options.save is not None else None
@@ -66,11 +66,11 @@ def standard(path: Path) -> Iterator[tuple[Trial, Restore]]:
     denoise = Denoise.from_weights(path, precision="float32")
     for noise_std in STANDARD_STD:
         gaussian = trial("gaussian", noise_std)
-        if denoise.told:
+        if denoise.takes_level:
             yield replace(gaussian, how=f"{gaussian.how}, the level told"), restoring(denoise, noise_std)
         else:
             yield gaussian, restoring(denoise)
-    if not denoise.told:  # made for photographs
+    if not denoise.takes_level:  # made for photographs
         yield trial("photo"), restoring(denoise)
 
 
@@ -119,8 +119,8 @@ def restoring(denoise: Denoise, strength: float | Literal["auto"] = "auto") -> R
     def restore(noisy: AnyPixels) -> Pixels:
         height, width = noisy.shape[:2]
         plan = denoise.plan(width, height, options)
-        if plan.look is not None:
-            plan = plan.look(noisy, None)
+        if plan.resolve is not None:
+            plan = plan.resolve(noisy, None)
         (engine,) = plan.engines
         return tiling.run(engine, noisy, tile=denoise.tile, dtype=np.dtype(np.uint8))
 

@@ -1,13 +1,13 @@
-"""Generating: nets that make pictures like those they were shown.
+"""Generating: GANs that make pictures like those they were trained on.
 
 pipeline.py   from seeds to pictures; sampling.py: latents and pixels
 like.py       the picture closest to a photo that a generator can make
-files.py      what is asked for, to files; film.py: frames to a film
-options.py    the knobs, declared once
+files.py      writes pictures, grids and films; film.py: encodes films
+options.py    the options
 dcgan.py      the nets
 train.py      the recipes
-learner.py    training both nets; losses.py, augment.py: by what, on what; health.py: whether all is well
-pictures.py   any folder of pictures, prepared once
+learner.py    trains both nets; losses.py augment.py; health.py: detects a failing run
+pictures.py   prepares a folder of pictures once
 """
 
 ARCHS = {"dcgan": "genstudio.generate.dcgan:Generator"}

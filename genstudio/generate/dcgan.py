@@ -24,7 +24,7 @@ from genstudio.errors import UsageError
 
 SIZES = (32, 64, 128)
 SLOPE = 0.2  # of the leaky rectifiers
-TOLD = 16  # numbers that stand for a class
+CLASS_EMBEDDING = 16  # dimensions of a class's embedding
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width << k for k in reversed(range(config.doublings))]
-        told = TOLD if config.classes else 0
-        self.embed = nn.Embedding(len(config.classes), told) if told else None
-        inputs = [config.latent + told, *widths[:-1]]
+        embedding = CLASS_EMBEDDING if config.classes else 0
+        self.embed = nn.Embedding(len(config.classes), embedding) if embedding else None
+        inputs = [config.latent + embedding, *widths[:-1]]
         self.convs = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, *((2, 1) if k else (1, 0)), bias=False)
             for k, (a, b) in enumerate(zip(inputs, widths, strict=True))
@@ -83,7 +83,7 @@ class Generator(nn.Module):
         return self.decode(self.code(latents, classes))
 
     def code(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
-        """(N, D): the latents, and behind them what stands for their classes, which can be mixed as well."""
+        """(N, D): the latents followed by the embeddings of their classes; both can be interpolated."""
         if self.embed is None:
             return latents
         assert classes is not None

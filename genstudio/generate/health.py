@@ -1,4 +1,4 @@
-"""Whether a GAN is still well, in words: how it goes wrong shows long before the pictures are bad."""
+"""Detects when the training of a GAN fails, long before its pictures are bad, and says what to try."""
 
 import logging
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 log = logging.getLogger("genstudio")
 
 # Of the root mean square distance between two real pictures, that between two generated ones.
-LEAST_DIVERSITY = 0.5
+MIN_DIVERSITY = 0.5
 RISING = 1.2  # of the diversity last seen: a run that begins has none, and gains it
 # Share of pictures the discriminator puts on the right side of the middle.
-MOST_RIGHT = 0.98
+MAX_ACCURACY = 0.98
 PATIENCE = 2  # validations in a row: early on, all pictures are alike
 
 _ADVICE = {
@@ -51,11 +51,14 @@ class Health:
         self.times = dict.fromkeys(_ADVICE, 0)
         self.diversity = 1.0  # last seen
 
-    def look(self, diversity: float, right: float, finite: bool = True) -> bool:
-        """Whether something is wrong, by one validation's diversity (1: as real pictures) and rightness."""
+    def update(self, diversity: float, right: float, finite: bool = True) -> bool:
+        """Add a validation: its diversity (1: as real pictures) and the discriminator's accuracy.
+
+        Returns whether something has been wrong `PATIENCE` times in a row.
+        """
         wrong = {
-            "alike": finite and diversity < LEAST_DIVERSITY and diversity <= RISING * self.diversity,
-            "right": finite and right > MOST_RIGHT,
+            "alike": finite and diversity < MIN_DIVERSITY and diversity <= RISING * self.diversity,
+            "right": finite and right > MAX_ACCURACY,
             "broken": not finite,
         }
         self.diversity = diversity

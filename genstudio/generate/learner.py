@@ -114,7 +114,7 @@ class GANLearner:
         self.mean_of_processes: Callable[[Tensor], Tensor] = lambda x: x
         self.processes = 1
         self.health = Health(vars(recipe))
-        self.look: Extractor | None = None
+        self.features: Extractor | None = None
         self._statistics: Statistics | None = None
 
     def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
@@ -125,7 +125,7 @@ class GANLearner:
         self.mean_of_processes = lambda x: accelerator.reduce(x, "mean")
         self.processes = accelerator.num_processes
         if accelerator.is_main_process:
-            self.look = extractor(self.recipe.metric, self.device)
+            self.features = extractor(self.recipe.metric, self.device)
         if (
             self.pictures is not None
             and self.device.type != "cpu"
@@ -208,18 +208,18 @@ class GANLearner:
         Pictures are those of `metric_pictures` fixed latents, with classes as common as in the set.
         """
         assert self.pictures is not None
-        look = self.look or extractor(self.recipe.metric, self.device)
-        real = self._real(look)
+        features = self.features or extractor(self.recipe.metric, self.device)
+        real = self._real(features)
         count = self.recipe.metric_pictures
         dice = np.random.default_rng(FIXED_SEED)
-        fake = distances.statistics(look(self._made(net, dice.choice(self.pictures.labels, count))))
+        fake = distances.statistics(features(self._made(net, dice.choice(self.pictures.labels, count))))
         if samples is not None:
             rows = np.arange(GRID**2) // GRID % max(1, len(self.recipe.net.classes))
             grid = self._made(net, rows).reshape(GRID, GRID, *self.pictures.pixels.shape[1:])
             Image.fromarray(np.concatenate(np.concatenate(grid, 1), 1)).save(samples)
         diversity = fake.spread / max(real.spread, 1e-12)
         finite = all(bool(torch.isfinite(p).all()) for p in net.parameters())
-        ill = self.health.look(diversity, self.right.item(), finite)
+        ill = self.health.update(diversity, self.right.item(), finite)
         return {"frechet": distances.frechet(real, fake), "diversity": diversity, "collapsed": float(ill)}
 
     def _made(self, net: nn.Module, classes: np.ndarray[Any, np.dtype[np.int64]]) -> Pixels:
@@ -228,12 +228,12 @@ class GANLearner:
         parts = zip(torch.split(given, BATCH), torch.split(torch.from_numpy(classes), BATCH), strict=True)
         return np.concatenate([as_pixels(net(z.to(self.device), c.to(self.device))) for z, c in parts])
 
-    def _real(self, look: Extractor) -> Statistics:
+    def _real(self, features: Extractor) -> Statistics:
         """The real pictures, at most 10,000 of them, as the extractor sees them."""
         if self._statistics is None:
             assert self.pictures is not None
             every = -(-len(self.pictures) // 10_000)
-            self._statistics = distances.statistics(look(self.pictures.pixels[::every]))
+            self._statistics = distances.statistics(features(self.pictures.pixels[::every]))
         return self._statistics
 
     def state_dict(self) -> dict[str, Any]:

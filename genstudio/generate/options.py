@@ -19,45 +19,48 @@ class GeneratorOptions(DeviceOptions):
 
     model: str = Field(default="flowers-64", description="A name from `genstudio models`, or a file.")
     seed: int = Field(
-        default=0, ge=0, description="Picture k is decided by this and k alone, however many are made."
+        default=0, ge=0, description="Picture k depends on the seed and k alone, however many are made."
     )
 
 
 class GenerateOptions(GeneratorOptions):
-    """What is made: pictures, a grid of them, a film from one to another, or the closest to a photo."""
+    """What to make: pictures, a grid of them, a film between them, or the likeness of a photo."""
 
     count: int | None = Field(
         default=None,
         ge=1,
         le=MOST,
-        description="How many pictures (default 1; with --grid as many as it holds); with --walk how many it "
-        f"passes (default {WALK_STOPS}).",
+        description="Number of pictures (default 1; with --grid as many as it holds); with --walk the number "
+        f"of pictures it passes through (default {WALK_STOPS}).",
     )
     truncation: float | None = Field(
         default=None,
         gt=0,
-        description="Keep latents within this many standard deviations: below 1 pictures are more usual and "
-        "more alike; not at all if not given.",
+        description="Keep latents within this many standard deviations: below 1 pictures are more typical "
+        "and more alike. Unlimited by default.",
     )
     class_name: Annotated[str | None, Parameter(name="--class")] = Field(
-        default=None, description="Of a model with classes: only pictures of this one."
+        default=None, description="Only pictures of this class, for a model with classes."
     )
     grid: Annotated[str | None, Parameter(show_default=False)] = Field(
-        default=None, description="COLSxROWS, 4x3 for example: all in one picture; that is OUT."
+        default=None,
+        description="COLSxROWS, for example 4x3: write all pictures as one grid to the file OUT.",
     )
     interpolate: str | None = Field(
         default=None,
-        description="Seeds, 1,5,9 for example: a film from each one's first picture to the next; OUT is "
-        "a GIF, WebP, APNG or MP4.",
+        description="Seeds, for example 1,5,9: make a film that passes through the first picture of each; "
+        "OUT is a GIF, WebP, APNG or MP4 file.",
     )
     walk: bool = Field(
-        default=False, description="A film through pictures of the seed and back to the first."
+        default=False, description="Make a film through pictures of the seed and back to the first."
     )
-    frames: int = Field(default=120, ge=2, le=10_000, description="Length of a film, 30 a second.")
+    frames: int = Field(default=120, ge=2, le=10_000, description="Frames of a film, at 30 a second.")
     like: Path | None = Field(
-        default=None, description="A photo: find the picture closest to it that the model can make."
+        default=None, description="A photo; the model makes the picture that is closest to it."
     )
-    upscale: bool = Field(default=False, description="Enlarge what is made 4 times by the default upscaler.")
+    upscale: bool = Field(
+        default=False, description="Enlarge the pictures 4 times with the default upscaler."
+    )
     overwrite: bool = Field(default=False, description="Replace files that exist.")
 
     @field_validator("grid")
@@ -115,22 +118,24 @@ class GenerateOptions(GeneratorOptions):
 
     @property
     def number(self) -> int:
-        """How many pictures are made, or passed by a walk."""
+        """Number of pictures to make, or for a walk to pass through."""
         if self.grid:
             return self.count or self.cells[0] * self.cells[1]
         return self.count or (WALK_STOPS if self.walk else 1)
 
 
 class NoveltyOptions(GeneratorOptions):
-    """Which model is held against which pictures."""
+    """Which model is compared with which training pictures."""
 
-    data: Path = Field(description="The pictures it was trained on.")
-    download: bool = Field(default=False, description="Fetch a set that goes by its name.")
+    data: Path = Field(description="The pictures that the model was trained on.")
+    download: bool = Field(
+        default=False, description="Download the set if `data` is the name of a known one."
+    )
     count: int = Field(default=256, ge=1, le=MOST, description="How many pictures to make.")
     metric: str = Field(
         default="auto",
-        description="What pictures are compared by: vgg16, a classifier's name (classify/...), untrained; "
-        "auto takes the first of these at hand.",
+        description="Features to compare by: vgg16, a classifier's name (classify/...), or untrained; "
+        "auto takes the first of these that is installed.",
     )
     save: Path | None = Field(
         default=None,

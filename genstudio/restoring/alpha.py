@@ -1,8 +1,8 @@
-"""Transparency beside a net that knows only colour.
+"""Transparency for nets that know only colour.
 
-A transparent pixel has a colour too, mostly black, that nobody sees; a net would draw it into the edge of
-what is seen. So it is replaced beforehand by the colours around (`filled`). Alpha itself goes through the
-net as a grey picture; what was fully opaque or fully clear before is so again after (`keep_ends`).
+A transparent pixel has a colour too, usually black, which nobody sees. A net would smear it into the visible
+edge, so it is first replaced by the colours around it (`filled`). Alpha itself goes through the net as a grey
+picture; afterwards what was fully opaque or fully clear is set to that again (`restore_opaque_and_clear`).
 """
 
 from typing import Any
@@ -98,7 +98,7 @@ def _doubled_down(a: np.ndarray) -> np.ndarray:
     return twice
 
 
-def keep_ends(result: np.ndarray, alpha: np.ndarray) -> None:
+def restore_opaque_and_clear(result: np.ndarray, alpha: np.ndarray) -> None:
     """Make `result` exactly opaque (clear) over pixels whose 3x3 neighbours are all opaque (clear), in place.
 
     Args:
@@ -127,9 +127,9 @@ def _inner(mask: np.ndarray) -> np.ndarray:
 
 
 class FlatShortcut(Around):
-    """An engine for alpha that answers wholly opaque or clear tiles without asking the net.
+    """An engine for alpha that returns wholly opaque or wholly clear tiles without running the net.
 
-    It changes nothing in the end, for `keep_ends` would set these pixels to the same.
+    The result is the same, since `restore_opaque_and_clear` sets these pixels to the same value.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -38,14 +38,15 @@ STRIP_ROWS = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """How a picture of some size is to be done: engines one after the other, then resized to the end size.
+    """How a picture of a given size is processed: engines one after the other, then a resize.
 
     Attributes:
-        keeps_alpha: alpha stays as it is, and so do colours nobody sees; sizes must not change then.
-        look: the plan that the picture's colours (H, W, 1 or 3) and its alpha (H, W) call for, where they
-            must be seen first; of an animation the first frame's. This plan, until then, says which engines
-            those will be like.
-        notes: what a person should know of it; added to the result's.
+        keeps_alpha: alpha and the colours under transparent pixels stay as they are; only for engines that
+            keep the size.
+        resolve: (colours (H, W, 1 or 3), alpha (H, W) or None) -> the final plan, where it depends on the
+            pixels (for an animation, on those of the first frame); None where this plan is final. Until then
+            this plan has engines of the same kind, for reports.
+        notes: messages for the user about this picture; added to those of the result.
     """
 
     engines: tuple["Engine", ...]
@@ -53,13 +54,13 @@ class Plan:
     width: int
     height: int
     keeps_alpha: bool = False
-    look: Callable[[np.ndarray, np.ndarray | None], "Plan"] | None = None
+    resolve: Callable[[np.ndarray, np.ndarray | None], "Plan"] | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Facts:
-    """How a picture is done: sizes in pixels, the models in their order, tile side in input pixels."""
+    """How a picture is processed, for reports: size and tile side in pixels, models in their order."""
 
     width: int
     height: int
@@ -71,7 +72,7 @@ class Facts:
 
 
 class Restorer(ABC):
-    """Base of the tasks that answer a picture with a picture."""
+    """Base class of the tasks that turn a picture into a picture."""
 
     def __init__(self, *, tile: Tile = "auto") -> None:
         self.tile = tiling.check(tile)
@@ -137,8 +138,8 @@ class Restorer(ABC):
         stop: Stop | None,
     ) -> images.Picture:
         todo = plan(picture.width, picture.height)
-        if todo.look is not None:
-            todo = todo.look(*_parts(next(iter(picture.frames))))
+        if todo.resolve is not None:
+            todo = todo.resolve(*_parts(next(iter(picture.frames))))
         number = len(picture.animation.durations_ms) if picture.animation else 1
 
         def frames() -> Iterator[np.ndarray]:
@@ -179,8 +180,8 @@ class Restorer(ABC):
         height, width, channels = array.shape
         colour, alpha = _parts(array)
         todo = plan(width, height)
-        if todo.look is not None:
-            todo = todo.look(colour, alpha)
+        if todo.resolve is not None:
+            todo = todo.resolve(colour, alpha)
         result = np.empty((todo.height, todo.width, channels), array.dtype)
         colours = channels if alpha is None else channels - 1
         done = colour.shape[2]
@@ -201,7 +202,7 @@ class Restorer(ABC):
             self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)
             engines = tuple(transparency.FlatShortcut(engine) for engine in todo.engines)
             self._chain(engines, array[..., -1:], result[..., -1:], second, stop)
-            transparency.keep_ends(result[..., -1], alpha)
+            transparency.restore_opaque_and_clear(result[..., -1], alpha)
         result[..., done:colours] = result[..., :1]
         return result
 
@@ -248,7 +249,7 @@ class Restorer(ABC):
 
 
 class Again:
-    """An iterable that is made anew each time it is gone through."""
+    """An iterable that calls `make` for a new iterator each time it is iterated over."""
 
     def __init__(self, make: Callable[[], Iterator[np.ndarray]]) -> None:
         self._make = make

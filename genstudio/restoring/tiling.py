@@ -1,4 +1,4 @@
-"""Big pictures through a small window, with the same result as in one piece.
+"""Runs large pictures tile by tile, with the same result as in one piece.
 
     |<---------------------- picture ---------------------->|
     [ window 0            ]

@@ -228,7 +228,7 @@ def test_auto_sees_grey_and_transparent_pictures_as_they_are() -> None:
 def test_a_net_that_finds_the_noise_by_itself_takes_no_strength() -> None:
     x = noisy()
     (note,) = denoiser("blind")(picture(x)).notes
-    assert note.endswith(" (estimated; blind judges for itself)")
+    assert note.endswith(" (estimated; blind finds it by itself)")
     with pytest.raises(OptionError, match=r"strength: expected auto for blind.*found 25; use amount"):
         denoiser("blind")(x, strength=25)
 
@@ -324,7 +324,7 @@ def test_other_peoples_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         if scale == 1:
             denoise = Denoise.from_weights(tmp_path / "scunet.pth")
             assert np.array_equal(denoise(noisy()), noisy())
-            assert not denoise.told
+            assert not denoise.takes_level
         else:
             with pytest.raises(UsageError, match="which enlarges 4 times"):
                 Denoise.from_weights(tmp_path / "scunet.pth")

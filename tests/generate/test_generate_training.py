@@ -291,22 +291,22 @@ def test_collapse_is_noticed_and_said_once(caplog: pytest.LogCaptureFixture) -> 
     collapsed = statistics(rng.normal(size=8) + 0.1 * rng.normal(size=(100, 8)))
     health = Health({"loss": "relativistic", "augment": "none"})
     with caplog.at_level("WARNING", logger="genstudio"):
-        assert not any(health.look(healthy.spread / real.spread, 0.8) for _ in range(3))
-        assert not health.look(collapsed.spread / real.spread, 0.8)  # once may be chance
+        assert not any(health.update(healthy.spread / real.spread, 0.8) for _ in range(3))
+        assert not health.update(collapsed.spread / real.spread, 0.8)  # once may be chance
         assert not caplog.records
-        assert all(health.look(collapsed.spread / real.spread, 0.8) for _ in range(3))
+        assert all(health.update(collapsed.spread / real.spread, 0.8) for _ in range(3))
         assert len(caplog.records) == 1
         assert "10% as far apart as real ones (collapse)" in caplog.text
         assert "augment=fixed" in caplog.text
         assert "relativistic" not in caplog.text  # as it is already
-        assert not health.look(healthy.spread / real.spread, 0.8)
-        assert [health.look(1.0, 0.995) for _ in range(2)] == [False, True]
+        assert not health.update(healthy.spread / real.spread, 0.8)
+        assert [health.update(1.0, 0.995) for _ in range(2)] == [False, True]
         assert "the discriminator is right about 100%" in caplog.text or "right about 99%" in caplog.text
-        assert [health.look(float("nan"), 0.5, finite=False) for _ in range(2)] == [False, True]
+        assert [health.update(float("nan"), 0.5, finite=False) for _ in range(2)] == [False, True]
         assert "no numbers" in caplog.text
         beginning = Health({})
-        assert not any(beginning.look(diversity, 0.8) for diversity in (0.03, 0.07, 0.2, 0.3, 0.45))
-        assert [beginning.look(0.45, 0.8) for _ in range(2)] == [False, True]  # and stays there
+        assert not any(beginning.update(diversity, 0.8) for diversity in (0.03, 0.07, 0.2, 0.3, 0.45))
+        assert [beginning.update(0.45, 0.8) for _ in range(2)] == [False, True]  # and stays there
 
 
 def test_collapse_stands_in_the_run(pictures: PictureSet, tmp_path: Path) -> None:
