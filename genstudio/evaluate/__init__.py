@@ -1,20 +1,19 @@
-"""How good is a model, by a protocol anyone can repeat: `genstudio evaluate upscale --data DIR --model NAME`.
+"""Evaluation of models by protocols that anyone can repeat: `genstudio evaluate TASK`.
 
-    comparison.py          the one pass: pictures made worse, restored by each method, compared with originals
-    report.py progress.py  what it found, printed; how far it is
+    comparison.py          one pass over a folder: degrade, restore by each method, compare with the originals
+    report.py progress.py  tables and JSON of the scores; progress
     details.py             a sheet of the same details of pictures by several models
-    upscale.py denoise.py  a task's own: how pictures are made worse, the methods beside ours, what a header
-                           states
-    classics.py            denoisers from before nets
-    classify.py            a classifier on a set's test part; deletion.py: its explanations; charts.py: drawn
-    recognition.py         a classifier as judge: what restoring damaged pictures (damage.py) gives back
-    intervals.py           how far shares and means may be trusted
-    stylize.py             pictures in styles, judged by VGG-16
-    images.py novelty.py   sets of pictures: how far apart, whether one is copied from the other
+    upscale.py denoise.py  each task's degradations, peers, and metrics for the headers of weights
+    classics.py            classical denoisers
+    classify.py            a classifier on a test set; deletion.py: its explanations; charts.py: its charts
+    recognition.py         accuracy on damaged (damage.py) and on restored pictures
+    intervals.py           confidence intervals of shares and means
+    stylize.py             style loss and content distance by VGG-16
+    images.py novelty.py   distances between sets of pictures; whether a generator copies
     sheets.py              the same detail of a picture by several methods, side by side
-    speed.py               how fast this machine is, and how near the nets come to it
+    speed.py               the speed of this machine, and of the nets on it
 
-A file for each task offers `show(options, json=...)` for the shell and `standard(path)` for weights' headers.
+A task's module offers `show(options, json=...)` for the shell and `standard(path)` for weights' headers.
 """
 
 import logging
