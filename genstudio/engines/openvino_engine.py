@@ -44,6 +44,7 @@ class OpenVINOEngine:
     kind = "openvino"
     device = "cpu"
     tiles: Tiles = "freely"
+    takes_alpha = False
 
     def __init__(
         self,

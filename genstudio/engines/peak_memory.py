@@ -9,10 +9,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows every tensor made inside the block: `peak` is the most bytes alive at once."""
+    """Follows every tensor made inside the block: `peak` is the most bytes alive at once.
 
-    def __init__(self) -> None:
+    Args:
+        most: bytes beyond which the block is ended by a MemoryError, None for no end.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._most = most
         self.peak = 0
         self._alive = 0
         self._seen: set[int] = set()
@@ -33,6 +38,8 @@ class PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._seen.add(key)
         self._alive += size
         self.peak = max(self.peak, self._alive)
+        if self._most is not None and self._alive > self._most:
+            raise MemoryError(f"expected at most {self._most} bytes of tensors, found {self._alive}")
         weakref.finalize(storage, self._forget, key, size)
 
     def _forget(self, key: int, size: int) -> None:

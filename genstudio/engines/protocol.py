@@ -29,6 +29,7 @@ class Engine(Protocol):
         bytes_per_px: peak working memory for each input pixel of a tile.
         device: where it computes, "cpu" or "cuda:0".
         takes: what else its net can be told, by name; see `given`.
+        takes_alpha: whether tiles may have alpha as their last channel, which the net answers as well.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Engine(Protocol):
     tiles: Tiles
     device: str
     takes: tuple[str, ...]
+    takes_alpha: bool
 
     @property
     def bytes_per_px(self) -> float: ...
@@ -55,7 +57,8 @@ class Engine(Protocol):
         """Restore a batch of tiles.
 
         Args:
-            tiles: (N, H, W, C) of any strides, C 1 or 3; uint8 (0..255), uint16 (0..65535), float32 (0..1).
+            tiles: (N, H, W, C) of any strides, C 1 or 3, or 2 or 4 where it takes alpha; uint8 (0..255),
+                uint16 (0..65535), float32 (0..1).
             dtype: the result's, one of the same three.
 
         Returns:
@@ -80,6 +83,7 @@ class Around:
         self.tiles = engine.tiles
         self.device = engine.device
         self.takes = engine.takes
+        self.takes_alpha = engine.takes_alpha
 
     @property
     def bytes_per_px(self) -> float:
@@ -120,8 +124,9 @@ class SelfEnsemble(Around):
 
     @property
     def bytes_per_px(self) -> float:
-        # The sum and the turned answer, 3 channels of float32 each.
-        return self._engine.bytes_per_px + 2 * 3 * 4 * self.scale**2
+        # The sum and the turned answer, at most 4 channels of float32 each.
+        channels = 4 if self.takes_alpha else 3
+        return self._engine.bytes_per_px + 2 * channels * 4 * self.scale**2
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         h, w = tiles.shape[1:3]

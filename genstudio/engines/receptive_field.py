@@ -13,6 +13,7 @@ NOTICEABLE = 0.25 / 255
 MOST_OVERLAP_PX = 128
 # Sides of attention windows in use, alone or as a multiple of the sides a net needs.
 GRIDS_PX = (1, 2, 4, 7, 8, 12, 16, 24, 32, 48, 64)
+GRID_LENGTHS_PX = (64, 336)  # each of the grids divides one
 # What a cut at the left may reach beyond a cut at the right, while the grid is being looked for.
 SLACK_PX = 16
 
@@ -49,19 +50,25 @@ def measure(
     most_px = _up(MOST_OVERLAP_PX, multiple)
     while True:
         picture = _texture(breadth, 2 * half).to(device).expand(1, channels, -1, -1)
-        overlap_px = max(_reach(net, picture, scale), _reach(_Turned(net), picture, scale))
+        overlap_px = _reach(net, picture, scale)
+        if overlap_px <= 0.75 * half:  # else it need not be asked along the other axis
+            overlap_px = max(overlap_px, _reach(_Turned(net), picture, scale))
         if overlap_px <= 0.75 * half:
             break
         if half >= most_px:
+            overlap_px = most_px
             log.warning(
-                "this model sees %d px or further; its tiles may differ a little from the whole", overlap_px
+                "this model sees %d px or further; its tiles may differ a little from the whole", most_px
             )
             break
         half = min(2 * half, most_px)
-    # Of a length that most grids divide: there a net pads nothing, and its right border shows a wrong shift.
-    length = _up(2 * (overlap_px + SLACK_PX) + max(GRIDS_PX[-1], multiple), math.lcm(multiple, 64))
-    picture = _texture(breadth, length).to(device).expand(1, channels, -1, -1)
-    grid = _grid(net, picture, overlap_px + SLACK_PX, scale, multiple)
+    # Of lengths that the grids divide: there a net pads nothing, and its right border shows a wrong shift.
+    least = 2 * (overlap_px + SLACK_PX) + max(GRIDS_PX[-1], multiple)
+    pictures = [
+        _texture(breadth, _up(least, math.lcm(multiple, length))).to(device).expand(1, channels, -1, -1)
+        for length in GRID_LENGTHS_PX
+    ]
+    grid = _grid(net, pictures, overlap_px + SLACK_PX, scale, multiple)
     # A cut at the left moves the origin, so it had to wait for the grid.
     start = _up(half, grid)
     picture = _texture(breadth, start + half).to(device).expand(1, channels, -1, -1)
@@ -110,17 +117,20 @@ def _columns(change: Tensor, scale: int) -> int:
     return -(-(int(changed.max()) + 1) // scale) if len(changed) else 0
 
 
-def _grid(net: nn.Module, picture: Tensor, ignored_px: int, scale: int, multiple: int) -> int:
+def _grid(net: nn.Module, pictures: list[Tensor], ignored_px: int, scale: int, multiple: int) -> int:
     """The smallest shift to the left that leaves the rest as it was, but for `ignored_px` at the new edge:
     inside, and at the right border, where a net that pads by itself does so to its own grid."""
-    whole = net(picture).float()
     most_px = max(GRIDS_PX[-1], multiple)
     shifts = sorted({math.lcm(multiple, grid) for grid in GRIDS_PX if math.lcm(multiple, grid) <= most_px})
-    for shift in shifts:
-        part = net(picture[..., shift:].contiguous()).float()[..., ignored_px * scale :]
-        if (whole[..., (shift + ignored_px) * scale :] - part).abs().max() < NOTICEABLE:
-            return shift
-    return shifts[-1]
+    wholes: dict[int, Tensor] = {}
+
+    def holds(shift: int, index: int) -> bool:
+        if index not in wholes:
+            wholes[index] = net(pictures[index]).float()
+        part = net(pictures[index][..., shift:].contiguous()).float()[..., ignored_px * scale :]
+        return bool((wholes[index][..., (shift + ignored_px) * scale :] - part).abs().max() < NOTICEABLE)
+
+    return next((shift for shift in shifts if all(holds(shift, i) for i in range(len(pictures)))), shifts[-1])
 
 
 def _up(length: int, multiple: int) -> int:

@@ -21,19 +21,21 @@ class TorchEngine:
     """A torch module as an engine.
 
     A 3-channel net does a grey picture as three equal channels and answers their mean, a 1-channel net
-    does a colour picture channel by channel: either way the picture keeps its channels.
+    does a colour picture channel by channel, a 4-channel net (RGBA) takes a picture without alpha as opaque:
+    either way the picture keeps its channels.
 
     Args:
         net: (N, channels, H, W) float 0..1, and what it is told (`given`) by name -> (N, channels, H * scale,
             W * scale), not necessarily clipped. It takes float32 whatever format its weights have. Not
             modified.
-        channels: what the net takes, 1 or 3.
+        channels: what the net takes, 1, 3 or 4 (RGBA, straight alpha).
         dtype: number format of the arithmetic for 8-bit pictures.
         deep_dtype: the same for 16-bit and float pictures, whose steps are finer than half precision's.
         multiple, minimum, square: sides the net needs; smaller pictures are mirrored at the right and
             bottom.
         align: the engine's `multiple`, where that is more than the sides need (attention in windows).
         tiles, takes: as for `Engine`.
+        memory_format: of the net and of what it is given.
         compiled: whether torch compiles the net, which takes its time once for each size of tiles.
         name: what errors call it: its file.
     """
@@ -56,6 +58,7 @@ class TorchEngine:
         align: int = 1,
         tiles: Tiles = "freely",
         takes: tuple[str, ...] = (),
+        memory_format: torch.memory_format = torch.channels_last,
         compiled: bool = False,
         name: str = "the model",
     ) -> None:
@@ -65,11 +68,13 @@ class TorchEngine:
         self.multiple = math.lcm(multiple, align)
         self.tiles = tiles
         self.takes = takes
+        self.takes_alpha = channels == 4
         self.device = str(device)
         self._name = name
         self._side_multiple = multiple
         self._minimum = minimum
         self._square = square
+        self._memory_format = memory_format
         self._net = net
         self._compiles = compiled
         self._told: dict[str, Any] = {}
@@ -93,7 +98,7 @@ class TorchEngine:
     def _net_in(self, dtype: torch.dtype) -> nn.Module:
         if dtype not in self._nets:
             net = copy.deepcopy(self._net).eval().requires_grad_(False)
-            self._nets[dtype] = net.to(self.device, dtype).to(memory_format=torch.channels_last)
+            self._nets[dtype] = net.to(self.device, dtype).to(memory_format=self._memory_format)
         return self._nets[dtype]
 
     def _ready_in(self, dtype: torch.dtype) -> Callable[..., Tensor]:
@@ -121,7 +126,7 @@ class TorchEngine:
 
     def __call__(self, tiles: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         h, w, c = tiles.shape[1:]
-        assert c in (1, 3), tiles.shape
+        assert c in ((1, 2, 3, 4) if self.takes_alpha else (1, 3)), tiles.shape
         try:
             y = self._finite(self._padded(tiles), np.dtype(dtype))
             return y[:, : h * self.scale, : w * self.scale]
@@ -131,7 +136,7 @@ class TorchEngine:
                 raise DeviceError(
                     f"compile: expected torch to be able to compile here, found {reason}; leave it out"
                 ) from error
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             # The traceback holds the tensors; the message is enough.
             message = str(error).splitlines()[0]
@@ -172,16 +177,25 @@ class TorchEngine:
         """(N, C, H, W) float32, neither clipped nor rounded."""
         n, h, w, c = tiles.shape
         x = _to_tensor(tiles, self.device)  # (N, H, W, C) in memory is (N, C, H, W) channels_last
-        if c == 1 and self.channels == 3:
-            x = x.expand(n, 3, h, w)
-        elif c == 3 and self.channels == 1:
-            x = x.reshape(n * 3, 1, h, w)
-        y: Tensor = net(x.contiguous(memory_format=torch.channels_last), **self._told).float()
+        x = _in_channels(x, self.channels)
+        y: Tensor = net(x.contiguous(memory_format=self._memory_format), **self._told).float()
         expected = (x.shape[0], self.channels, h * self.scale, w * self.scale)
         assert y.shape == expected, (y.shape, expected)
-        if c == 1 and self.channels == 3:
-            return y.mean(dim=1, keepdim=True)
-        return y.reshape(n, c, *y.shape[2:])
+        if self.channels == 1:
+            return y.reshape(n, c, *y.shape[2:])
+        colour = y[:, :3].mean(dim=1, keepdim=True) if c < 3 else y[:, :3]
+        return torch.cat([colour, y[:, 3:]], dim=1) if c in (2, 4) else colour
+
+
+def _in_channels(x: Tensor, channels: int) -> Tensor:
+    """(N, C, H, W), C 1 or 3, or 2 or 4 with alpha -> as many channels as a net takes; to one of 1 channel a
+    picture's channels are pictures of a batch."""
+    n, c, h, w = x.shape
+    if channels == 1:
+        return x.reshape(n * c, 1, h, w)
+    colour, alpha = (x[:, :-1], x[:, -1:]) if c in (2, 4) else (x, torch.ones_like(x[:, :1]))
+    colour = colour.expand(n, 3, h, w)
+    return torch.cat([colour, alpha], dim=1) if channels == 4 else colour
 
 
 def _to_tensor(tiles: np.ndarray, device: str) -> Tensor:
@@ -207,7 +221,7 @@ def _to_array(y: Tensor, dtype: np.dtype[Any]) -> np.ndarray:
     return np.ascontiguousarray(y.permute(0, 2, 3, 1).cpu().numpy().astype(dtype, copy=False))
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """CUDA has a type for it; the processor's and Apple's allocators only say it in words."""
     words = ("out of memory", "not enough memory", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)

@@ -197,6 +197,13 @@ class Restorer(ABC):
             hidden = alpha < transparency.TRUSTED_ALPHA * transparency.opaque(alpha.dtype)
             into[hidden] = colour[hidden]
             result[..., -1] = alpha
+        elif all(engine.takes_alpha for engine in todo.engines):
+            (report,) = self._reports(progress, todo, width, height, 1)
+            both = np.concatenate([transparency.filled(colour, alpha), alpha[..., None]], axis=2)
+            answer = result if both.shape[2] == channels else np.empty((*into.shape[:2], 2), array.dtype)
+            self._chain(todo.engines, both, answer, report, stop)
+            into[...], result[..., -1] = answer[..., :done], answer[..., -1]
+            transparency.keep_ends(result[..., -1], alpha)
         else:
             report, second = self._reports(progress, todo, width, height, 2)
             self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)

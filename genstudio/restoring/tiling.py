@@ -179,7 +179,7 @@ def tile_size(engine: "Engine", height: int, width: int, tile: Tile) -> int:
     """What `tile` means in input pixels for a picture of this size on this engine."""
     check(tile)
     if tile == "off" or engine.tiles == "never":
-        return max(height, width)
+        return math.ceil(max(height, width) / engine.multiple) * engine.multiple  # one window, whole as it is
     if tile != "auto":
         return tile
     most_px = AUTO_TILE_PX.get(engine.device.partition(":")[0], max(AUTO_TILE_PX.values()))

@@ -88,6 +88,12 @@ class Upscale(Restorer):
             change=None if denoise_strength is None else Soften(denoise_strength),
         )
         made = {Path(name).name: load(name) for name in names}
+        for name, each in made.items():
+            if each.scale == 1:
+                raise UsageError(
+                    f"expected a model that enlarges, found {name}, which keeps a picture's size; "
+                    "see genstudio denoise"
+                )
         if self_ensemble:
             made = {name: SelfEnsemble(each) for name, each in made.items()}
         return cls(made, tile=tile)

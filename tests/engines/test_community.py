@@ -3,6 +3,7 @@
 import collections
 import os
 import pickle
+import resource
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.DAT import DAT
 from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.FBCNN import FBCNN
 from spandrel.architectures.SwinIR import SwinIR
 from torch import nn
 
+from genstudio.denoise.pipeline import Denoise
 from genstudio.engines import community
 from genstudio.engines.torch_engine import TorchEngine
 from genstudio.errors import UsageError, WeightsError
@@ -132,7 +135,83 @@ def test_precision_is_what_the_model_stands(tmp_path: Path) -> None:
     assert engine(np.zeros((1, 9, 9, 3), np.uint8), U8).shape == (1, 36, 36, 3)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_model_of_four_channels_takes_the_alpha(channels: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(esrgan(scale=2, in_nc=4, out_nc=4), tmp_path / "a.pth")
+    upscale = Upscale.from_weights(path, device="cpu", precision="float32", tile="off")
+    (engine,) = upscale.engines.values()
+    x = np.random.default_rng(0).integers(20, 230, (21, 30, channels), np.uint8)  # nothing opaque or hidden
+    y = upscale(x, scale=2)
+    assert (y == engine(x[None], U8)[0]).all()
+    as_colour = x[..., :1].repeat(3, 2) if channels == 2 else x[..., :3]
+    rgba = np.dstack([as_colour, x[..., -1]])
+    answer = community.describe(path)(torch.from_numpy(rgba).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0)
+    assert np.abs(y[..., -1] - answer[..., 3].numpy() * 255).max() <= 1
+    if channels == 4:
+        assert np.abs(y - answer.numpy() * 255).max() <= 1
+    # Without alpha it is opaque to the net, and the result has none.
+    opaque = np.dstack([x[..., :-1], np.full(x.shape[:2], 255, np.uint8)])
+    assert (upscale(x[..., :-1], scale=2) == engine(opaque[None], U8)[0, ..., :-1]).all()
+
+
+def test_what_was_clear_or_opaque_is_so_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(esrgan(scale=2, in_nc=4, out_nc=4), tmp_path / "a.pth")
+    x = np.full((30, 40, 4), 100, np.uint8)
+    x[:, :20, 3], x[:, 20:, 3] = 0, 255
+    y = Upscale.from_weights(path, device="cpu")(x, scale=2)
+    assert (y[:, :36, 3] == 0).all()
+    assert (y[:, 44:, 3] == 255).all()
+
+
+def test_a_model_that_keeps_the_size_is_for_denoise(tmp_path: Path) -> None:
+    path = saved(Compact(num_feat=8, num_conv=2, upscale=1), tmp_path / "clean.pth")
+    with pytest.raises(UsageError, match=r"enlarges, found clean\.pth, which keeps .* denoise"):
+        Upscale.from_weights(path, device="cpu")
+    assert Denoise.from_weights(path, device="cpu")(np.zeros((9, 9, 3), np.uint8)).shape == (9, 9, 3)
+
+
 # ---------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_code_of_others_that_fails_is_no_bug_of_ours(tmp_path: Path) -> None:
+    """FBCNN reads the quality of a JPEG by a layer that fits one width alone."""
+    path = saved(FBCNN(nc=[8, 16, 24, 32], nb=2), tmp_path / "narrow.pth")
+    with pytest.raises(WeightsError, match=r"narrow\.pth: .*the code of FBCNN fails") as caught:
+        Denoise.from_weights(path, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "words"),
+    [
+        ("body.99999999.x", (1,), "layers numbered up to"),
+        ("body.0.weight", (3_000_000, 3, 3, 3), "tensors of the file's size"),
+        ("body.0.weight", (30_000, 3, 3, 3), "parts that do not fit"),
+    ],
+    ids=["layers", "shapes", "net"],
+)
+def test_small_files_make_no_large_nets(key: str, shape: tuple[int, ...], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    torch.save({**compact().state_dict(), key: torch.zeros(1).expand(shape)}, path)
+    assert path.stat().st_size < 50_000
+    before = peak_mb()
+    with pytest.raises(WeightsError, match=words):
+        community.describe(path)
+    assert peak_mb() < before + 400
+
+
+def peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def test_a_run_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"step": 3, "average": compact().state_dict(), "minutes": 1.0}, path)
+    with pytest.raises(WeightsError, match=f"checkpoint of a training run; .*genstudio export {tmp_path}"):
+        Upscale.from_weights(path, device="cpu")
 
 
 def test_weights_that_give_no_numbers_are_named(tmp_path: Path) -> None:
@@ -227,7 +306,7 @@ def test_what_holds_no_model_to_enlarge_with(tmp_path: Path) -> None:
     refused(nn.Linear(2, 2).state_dict(), "an architecture spandrel knows")
     parts = collections.OrderedDict(list(compact().state_dict().items())[:-1])
     refused(parts, "expected")
-    refused(compact(num_in_ch=4, num_out_ch=4).state_dict(), "from 1 to 1 or from 3 to 3")
+    refused(compact(num_in_ch=2, num_out_ch=2).state_dict(), "1 to 1, 3 to 3 or 4 to 4")
 
 
 def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
