@@ -8,6 +8,7 @@ torch_engine.py      any torch module, on a processor or a GPU
 openvino_engine.py   our nets on a processor, without torch
 openvino_convert.py  our nets as OpenVINO takes them, kept in the cache
 community.py         models published by others, read through spandrel
+adoption.py          importing one of these, in a process of its own
 receptive_field.py   how far a net sees, and on which grid, measured
 peak_memory.py       how much memory a piece of torch code needs
 """

@@ -126,7 +126,7 @@ class _Foreign(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         dtype = next(self.net.parameters()).dtype
         try:
-            return torch.cat([self.model(each.to(dtype, copy=True)) for each in x.split(1)]).float()
+            return torch.cat([self.model(each.to(dtype, copy=True)) for each in torch.split(x, 1)]).float()
         except Exception as error:  # others' code fails with almost any type
             if isinstance(error, MemoryError) or is_out_of_memory(error):
                 raise
@@ -188,9 +188,13 @@ def adopt(path: Path, folder: Path, name: str, license: str = "") -> Path:
     Raises:
         WeightsError: as `load` does.
         UsageError: the task has weights of this name, or a family, or means something else by it.
+
+    See `adoption`, which limits what an unknown file can take.
     """
     content = _read(path)
     model = _described(path, content)
+    cpu = torch.device("cpu")
+    _formats(_Foreign(model, str(path)).eval(), model, torch.float32, cpu, "float32")  # it runs at all
     task = "upscale" if model.scale > 1 else "denoise"
     target = folder / task / f"{name}{file.SUFFIX}"
     names = {each.name.removeprefix(f"{task}/") for each in weights.installed(task)}

@@ -4,6 +4,8 @@ import collections
 import os
 import pickle
 import resource
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +22,9 @@ from spandrel.architectures.FBCNN import FBCNN
 from spandrel.architectures.SwinIR import SwinIR
 from torch import nn
 
+from genstudio import weights
 from genstudio.denoise.pipeline import Denoise
-from genstudio.engines import community
+from genstudio.engines import adoption, community
 from genstudio.engines.torch_engine import TorchEngine
 from genstudio.errors import UsageError, WeightsError
 from genstudio.restoring import tiling
@@ -173,6 +176,31 @@ def test_a_model_that_keeps_the_size_is_for_denoise(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------- refusals
+
+
+def test_a_model_is_imported_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
+    path = saved(compact(), tmp_path / "größe.pth")
+    target = adoption.adopt(path, tmp_path, "mine", "CC0")
+    assert target == tmp_path / "upscale" / "mine.safetensors"
+    assert weights.read_header(target).license == "CC0"
+    with pytest.raises(UsageError, match="expected a new name, found mine"):
+        adoption.adopt(path, tmp_path, "mine")
+    with pytest.raises(WeightsError, match="found nothing there"):
+        adoption.adopt(tmp_path / "none.pth", tmp_path, "other")
+    monkeypatch.setattr(adoption, "MOST_SECONDS", 0.01)
+    with pytest.raises(WeightsError, match="read and tried within"):
+        adoption.adopt(path, tmp_path, "other")
+    assert not (tmp_path / "upscale" / "other.safetensors").exists()
+
+
+def test_memory_of_an_import_is_limited(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from genstudio.engines import adoption; import numpy as np\n"
+        "adoption._limit(pathlib.Path(sys.executable)); np.ones(2**29, np.float64)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "MemoryError" in done.stderr
 
 
 @pytest.mark.filterwarnings("ignore")

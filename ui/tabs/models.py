@@ -149,9 +149,9 @@ def adopted(file: str | None, name: str, license: str) -> str:
             "put the file into your folder of weights"
         )
 
-    from genstudio.engines import community
+    from genstudio.engines import adoption
 
-    target = community.adopt(path, weights.own(), name, _PLAIN.sub("", license)[:200])
+    target = adoption.adopt(path, weights.own(), name, _PLAIN.sub("", license)[:200])
     return f"{target.parent.name}/{target.stem}"
 
 
