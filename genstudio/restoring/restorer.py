@@ -203,7 +203,7 @@ class Restorer(ABC):
             answer = result if both.shape[2] == channels else np.empty((*into.shape[:2], 2), array.dtype)
             self._chain(todo.engines, both, answer, report, stop)
             into[...], result[..., -1] = answer[..., :done], answer[..., -1]
-            transparency.keep_ends(result[..., -1], alpha)
+            transparency.restore_opaque_and_clear(result[..., -1], alpha)
         else:
             report, second = self._reports(progress, todo, width, height, 2)
             self._chain(todo.engines, transparency.filled(colour, alpha), into, report, stop)
