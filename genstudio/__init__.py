@@ -7,7 +7,7 @@ big = Upscale.from_weights("compact-x4")(Image.open("small.png"), scale=4)
 from importlib import import_module
 from typing import Any
 
-__version__: str
+__all__ = ["Classify", "Denoise", "Generate", "Stylize", "Upscale"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,3 +19,7 @@ def __getattr__(name: str) -> Any:
         if cls == name:
             return getattr(import_module(module), cls)
     raise AttributeError(f"module 'genstudio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])

@@ -61,8 +61,18 @@ class Crop(NamedTuple):
     side: Annotated[int, Field(ge=1)]
 
 
-# Several names: in the shell with commas, or the option repeated.
+# Several values: in the shell with commas, or the option repeated.
 Names = Annotated[tuple[str, ...], BeforeValidator(_names), Parameter(n_tokens=1, metavar="NAME,...")]
+Shares = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+    BeforeValidator(_names),
+    Parameter(n_tokens=1, metavar="SHARE,..."),
+]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=10**18)], ...],
+    BeforeValidator(_names),
+    Parameter(n_tokens=1, metavar="SEED,..."),
+]
 
 
 class OptionError(UsageError):
@@ -113,6 +123,8 @@ def _one_line(options: type[Options], error: ValidationError) -> OptionError:
 def _expected(annotation: Any, constraints: list[Any]) -> str:
     """A type and its range in words: "auto, off or a whole number of at least 32"."""
     origin = get_origin(annotation)
+    if origin is tuple:  # what is wrong is one of its values
+        return _expected(get_args(annotation)[0], constraints)
     if origin is Annotated:
         base, *extra = get_args(annotation)
         inner = [c for e in extra for c in (e.metadata if isinstance(e, FieldInfo) else [e])]

@@ -68,7 +68,8 @@ def option_table(name: str) -> str:
     lines = ["| option | values | default | |", "|---|---|---|---|"]
     for key, field in fields_of(name).items():
         says_nothing = field.is_required() or field.default in (None, "", ()) or field.default is False
-        default = "" if says_nothing else f"`{field.default}`"
+        value = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        default = "" if says_nothing else f"`{value}`"
         lines.append(f"| `{flag(key, field)}` | {choices(field)} | {default} | {field.description} |")
     if name == "pictures":
         lines.append("| `--json` | | | One line of JSON for each picture on standard output. |")

@@ -95,6 +95,8 @@ def widget(name: str, field: FieldInfo) -> Any:
     if Path in kinds:
         title = f"{common['label']}: {common['info']}"
         return pictures(title, several=get_origin(field.annotation) is tuple)
+    if get_origin(field.annotation) is tuple:
+        default, kinds = ",".join(map(str, default)), set()  # one text with commas
     if literals and kinds:
         choice = gr.Dropdown(literals, value=str(default), allow_custom_value=True, **common)
         choice.api_info = lambda: {"anyOf": [{"type": "string", "enum": literals}, {"type": "number"}]}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from genstudio import weights
-from genstudio.classify.options import ClassifierOptions
+from genstudio.classify.options import ClassifierOptions, ClassifyOptions
 from genstudio.data.square import square
 from genstudio.errors import UsageError
 from genstudio.restoring.arrays import as_array
@@ -74,11 +74,12 @@ class Classify:
         """A classifier as the shell's options say. Raises as `from_weights` does."""
         return cls.from_weights(options.model, device=options.device)
 
-    def __call__(self, image: Any, *, top: int | None = None) -> list[Guess]:
-        """The classes of one picture, the likeliest first: all of them, or `top`.
+    def __call__(self, image: Any, *, top: int = 3) -> list[Guess]:
+        """The `top` likeliest classes of one picture, the likeliest first; `len(classes)` gives them all.
 
-        Raises InputError for what is no picture.
+        Raises InputError for what is no picture, UsageError for a `top` below 1.
         """
+        top = ClassifyOptions(top=top).top
         (row,) = self.probabilities([image])
         order = row.argsort()[::-1][:top].tolist()
         return [Guess(self.classes[k], float(row[k])) for k in order]
@@ -101,7 +102,7 @@ class Classify:
         """
         from genstudio.classify.explain import PANEL_PX, page
 
-        guesses = self(image) if guesses is None else guesses
+        guesses = self(image, top=len(self.classes)) if guesses is None else guesses
         label = guesses[0].label if label is None else label
         heat = self.attention([image], [label])[0]
         others = ", ".join(f"{g.label} {g.probability:.1%}" for g in guesses[:3] if g.label != label)

@@ -79,7 +79,7 @@ def _guesses(classifier: "Classify", job: "Job", options: ClassifyOptions) -> "l
     from genstudio import images
 
     picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
-    guesses = classifier(picture)
+    guesses = classifier(picture, top=len(classifier.classes))
     if job.target is not None:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         page = images.from_pil(classifier.explain(picture, guesses=guesses))

@@ -57,7 +57,7 @@ def generate(
                 row = {"target": str(written.path), **written.facts}
                 print(jsonlib.dumps(row, ensure_ascii=False), flush=True)
     what = "" if count == 1 else f"{count} pictures of "
-    print(f"{out}: {what}{generator.model}, seed {options.interpolate or options.seed}", file=sys.stderr)
+    print(f"{out}: {what}{generator.model}, seed {options.seeds}", file=sys.stderr)
 
 
 def _enlarger() -> "Enlarge":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field, model_validator
 
-from genstudio.options import AnyEngineOptions, ComparisonOptions
+from genstudio.options import AnyEngineOptions, ComparisonOptions, Names
 
 DEFAULT_NOISE_STD = 25.0
 # The net trained on camera noise is blind; the other one takes the noise level as an input.
@@ -81,8 +81,8 @@ class EvaluateOptions(ComparisonOptions, DenoiserOptions):
         description=f"Its standard deviation on the 0..255 scale (default {DEFAULT_NOISE_STD:g}): of poisson "
         "in white, of salt-pepper in mid-grey; photo has levels of its own.",
     )
-    against: str | None = Field(
-        default=None,
+    against: Names = Field(
+        default=(),
         description="Classical denoisers to compare with: some of nlm, tv, fastnlm and bm3d, with commas, or "
         "none; by default those that are installed.",
     )

@@ -1,6 +1,8 @@
 """Denoising: chooses the net, gives it the noise level, and blends its result with the picture."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -8,7 +10,7 @@ import numpy as np
 
 from genstudio import engines
 from genstudio.data.noise_level import estimate_std
-from genstudio.denoise.options import PHOTO, DenoiseOptions, DenoiserOptions
+from genstudio.denoise.options import NON_BLIND, DenoiseOptions, DenoiserOptions
 from genstudio.engines.protocol import Around, Engine, SelfEnsemble
 from genstudio.errors import UsageError
 from genstudio.options import OptionError
@@ -23,24 +25,37 @@ if TYPE_CHECKING:
 class Denoise(Restorer):
     """Removes noise from pictures.
 
-        clean = Denoise.from_weights("photo")(Image.open("noisy.png"))
+        denoise = Denoise.from_weights()
+        clean = denoise(Image.open("noisy.png"))
+        smoother = denoise(Image.open("noisy.png"), strength=40)
 
     Args:
         engine: takes the noise level as the input `noise_std`, on the 0..255 scale, or is blind.
         model: name of the net, for reports.
         tile: side in pixels of the tiles a picture is cut into, or "auto" or "off".
+        for_strength: loads the denoiser for pictures with a given strength, where `engine` is blind. Called
+            once, when first needed; without it a strength is refused.
     """
 
-    def __init__(self, engine: Engine, *, model: str, tile: Tile = "auto") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        model: str,
+        tile: Tile = "auto",
+        for_strength: "Callable[[], Denoise] | None" = None,
+    ) -> None:
         super().__init__(tile=tile)
         self.engine = engine
         self.model = model
         self.takes_level = "noise_std" in engine.takes
+        self._for_strength = for_strength
+        self._of_strength: Denoise | None = None
 
     @classmethod
     def from_weights(
         cls,
-        model: str | Path = PHOTO,
+        model: str | Path = "auto",
         *,
         device: "str | torch.device" = "auto",
         precision: str = "auto",
@@ -52,7 +67,8 @@ class Denoise(Restorer):
         """Load a denoiser.
 
         Args:
-            model: a name ("photo"), or the path of a file, ours or the community's.
+            model: a name ("photo"), or the path of a file, ours or the community's; "auto" is photo, and
+                dae-color for pictures with a given strength, loaded with the first of them.
             device: "auto", "cpu", "cuda", "cuda:1" or "mps"; or a torch.device.
             precision: "auto", "float32", "bfloat16" or "float16". With "auto", 16-bit and float pictures
                 are computed in float32, because their steps are finer than half precision's.
@@ -66,15 +82,31 @@ class Denoise(Restorer):
             WeightsError: a file that is missing, damaged or refused.
             DeviceError: a device this machine lacks.
         """
+        name = DenoiseOptions(model=str(model)).weights
         runs = engines.load(
-            str(model), "denoise", device=device, precision=precision, engine=engine, compile=compile
+            name, "denoise", device=device, precision=precision, engine=engine, compile=compile
         )
         if runs.scale != 1:
             raise UsageError(
                 f"expected a model that keeps a picture's size, found {model}, which enlarges {runs.scale} "
                 "times; see genstudio upscale"
             )
-        return cls(SelfEnsemble(runs) if self_ensemble else runs, model=Path(model).name, tile=tile)
+        with_level = partial(
+            cls.from_weights,
+            NON_BLIND,
+            device=device,
+            precision=precision,
+            tile=tile,
+            engine=engine,
+            compile=compile,
+            self_ensemble=self_ensemble,
+        )
+        return cls(
+            SelfEnsemble(runs) if self_ensemble else runs,
+            model=Path(name).name,
+            tile=tile,
+            for_strength=with_level if model == "auto" else None,
+        )
 
     @classmethod
     def from_options(cls, options: DenoiserOptions) -> Self:
@@ -137,6 +169,10 @@ class Denoise(Restorer):
             return at(noise_std, f"noise std {noise_std} ({how})")
 
         if not self.takes_level and options.strength != "auto":
+            if self._of_strength is None and self._for_strength is not None:
+                self._of_strength = self._for_strength()
+            if self._of_strength is not None:
+                return self._of_strength.plan(width, height, options)
             raise OptionError(
                 "strength",
                 f"expected auto for {self.model}, which finds the noise by itself, found "

@@ -92,14 +92,14 @@ CLASSICS = {
 }
 
 
-def chosen(names: str | None) -> dict[str, Method]:
-    """The classics of these names, with commas between, ready to run; of None, those that are installed.
+def chosen(names: tuple[str, ...]) -> dict[str, Method]:
+    """The classics of these names, ready to run; of ("none",) none, of () those that are installed.
 
     Raises OptionError (a UsageError): an unknown name, or one asked for that is not installed.
     """
-    if names == "none":
+    if names == ("none",):
         return {}
-    asked = list(CLASSICS) if names is None else names.split(",")
+    asked = names or tuple(CLASSICS)
     unknown = [name for name in asked if name not in CLASSICS]
     if unknown:
         raise OptionError(
@@ -111,7 +111,7 @@ def chosen(names: str | None) -> dict[str, Method]:
             methods[name] = CLASSICS[name].make()
         except ImportError as error:
             needs = f"{name} needs the package {CLASSICS[name].package} ({error})"
-            if names is not None:
+            if names:
                 raise OptionError("against", f"{needs}; install it, or leave {name} out") from None
             log.warning("left out: %s", needs)
     return methods

@@ -130,9 +130,9 @@ def _film(
     enlarge: Enlarge,
     progress: Progress,
 ) -> Written:
-    if options.interpolate is not None:
-        stops = [(int(seed), 0) for seed in options.interpolate.split(",")]
-        facts |= {"seed": options.interpolate}
+    if options.interpolate:
+        stops = [(seed, 0) for seed in options.interpolate]
+        facts |= {"seed": options.seeds}
     else:
         stops = [(options.seed, k) for k in (*range(options.number), 0)]
     labels = [generate.class_at(*stop, options.class_name) for stop in stops]

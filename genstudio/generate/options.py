@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import Field, field_validator, model_validator
 
-from genstudio.options import DeviceOptions
+from genstudio.options import DeviceOptions, Seeds
 
 WALK_STOPS = 8
 MOST = 100_000  # pictures at once: the numbers that five digits have
@@ -46,8 +46,8 @@ class GenerateOptions(GeneratorOptions):
         default=None,
         description="COLSxROWS, for example 4x3: write all pictures as one grid to the file OUT.",
     )
-    interpolate: str | None = Field(
-        default=None,
+    interpolate: Seeds = Field(
+        default=(),
         description="Seeds, for example 1,5,9: make a film that passes through the first picture of each; "
         "OUT is a GIF, WebP, APNG or MP4 file.",
     )
@@ -72,14 +72,14 @@ class GenerateOptions(GeneratorOptions):
 
     @field_validator("interpolate")
     @classmethod
-    def _two_seeds(cls, seeds: str | None) -> str | None:
-        if seeds is not None and not re.fullmatch(r"\d{1,18}(,\d{1,18})+", seeds):
-            raise ValueError(f"expected at least two seeds with commas, 1,5,9 for example, found {seeds!r}")
+    def _two_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(seeds) == 1:
+            raise ValueError(f"expected at least two seeds, 1,5,9 for example, found {seeds[0]}")
         return seeds
 
     @model_validator(mode="after")
     def _one_kind(self) -> "GenerateOptions":
-        asked = [name for name in _KINDS if getattr(self, name) not in (None, False)]
+        asked = [name for name in _KINDS if getattr(self, name) not in (None, False, ())]
         if len(asked) > 1:
             raise ValueError(f"expected one of {', '.join(_KINDS)}, found {' and '.join(asked)}")
         counted = asked in ([], ["grid"], ["walk"])
@@ -94,13 +94,13 @@ class GenerateOptions(GeneratorOptions):
                 f"expected a count of at most {self.cells[0] * self.cells[1]} for a grid {self.grid}, found "
                 f"{self.count}; lower it, or ask for a larger grid"
             )
-        stops = self.number if self.walk else (self.interpolate or "").count(",") + 1
+        stops = self.number if self.walk else len(self.interpolate)
         if self.is_film and self.frames < stops:
             raise ValueError(
                 f"expected {stops} frames or more, one for each picture passed, found {self.frames}; raise "
                 "frames"
             )
-        if self.interpolate is not None and self.seed != type(self).model_fields["seed"].default:
+        if self.interpolate and self.seed != type(self).model_fields["seed"].default:
             raise ValueError(
                 f"expected no seed with interpolate, which names its own, found {self.seed}; leave it out"
             )
@@ -114,7 +114,12 @@ class GenerateOptions(GeneratorOptions):
 
     @property
     def is_film(self) -> bool:
-        return self.walk or self.interpolate is not None
+        return self.walk or bool(self.interpolate)
+
+    @property
+    def seeds(self) -> str:
+        """What is made of which seeds, as it is said: the one, or those of a film with commas."""
+        return ",".join(map(str, self.interpolate or (self.seed,)))
 
     @property
     def number(self) -> int:

@@ -74,13 +74,14 @@ class Generate:
 
     def __call__(
         self,
-        count: int = 1,
+        count: int | None = None,
         *,
         seed: int = 0,
         truncation: float | None = None,
         class_name: str | None = None,
     ) -> list[Image.Image]:
-        """`count` pictures; picture k is decided by `seed`, k, `truncation` and `class_name` alone.
+        """`count` pictures, one if not given; picture k is decided by `seed`, k, `truncation` and
+        `class_name` alone.
 
         Args:
             truncation: latents stay within so many standard deviations; below 1 pictures are more usual.
@@ -89,7 +90,8 @@ class Generate:
         Raises:
             OptionError (a UsageError): a class the model does not have, or a number that cannot be meant.
         """
-        made = self.pictures(count, seed=seed, truncation=truncation, class_name=class_name)
+        number = GenerateOptions(count=count).number
+        made = self.pictures(number, seed=seed, truncation=truncation, class_name=class_name)
         return [Image.fromarray(each.pixels) for each in made]
 
     def pictures(

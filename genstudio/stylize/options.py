@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from pydantic import Field, field_validator, model_validator
 
-from genstudio.options import EngineOptions
+from genstudio.options import EngineOptions, Names, Shares
 
 OPTIMIZE_PX = 512
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -61,8 +61,8 @@ class StylizeOptions(StylizerOptions):
     strength: float = Field(
         default=1.0, ge=0, le=1, description="How much of the style, 0 (the picture as it is) to 1 (all)."
     )
-    style_weights: str | None = Field(
-        default=None,
+    style_weights: Shares = Field(
+        default=(),
         description="The share of each of several styles, with commas, 0.7,0.3 for example; alike if not "
         "given.",
     )
@@ -90,8 +90,8 @@ class StylizeOptions(StylizerOptions):
         description="A grey picture that says where, white for the style, black for none; repeat it for "
         "each of several styles.",
     )
-    layers: Annotated[str, _OPTIMIZE] = Field(
-        default=",".join(LAYERS),
+    layers: Annotated[Names, _OPTIMIZE] = Field(
+        default=LAYERS,
         description="Layers whose Gram matrices are compared, with commas; content at the last.",
     )
     content_weight: Annotated[float, _OPTIMIZE] = Field(
@@ -115,23 +115,15 @@ class StylizeOptions(StylizerOptions):
 
     @field_validator("style_weights")
     @classmethod
-    def _numbers(cls, weights: str | None) -> str | None:
-        if weights is None:
-            return None
-        try:
-            found = [float(each) for each in weights.split(",")]
-        except ValueError:
-            found = []
-        if not found or not all(0 <= each < float("inf") for each in found) or not sum(found):
-            raise ValueError(
-                "expected numbers of at least 0, not all 0, with commas, 0.7,0.3 for example, found "
-                f"{weights!r}"
-            )
+    def _not_all_zero(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        if weights and not sum(weights):
+            found = ",".join(f"{each:g}" for each in weights)
+            raise ValueError(f"expected a number above 0 among them, 0.7,0.3 for example, found {found}")
         return weights
 
     def shares(self, count: int) -> list[float]:
         """The share of each of `count` styles, 1 in all."""
-        given = [float(each) for each in self.style_weights.split(",")] if self.style_weights else [1] * count
+        given = self.style_weights or (1.0,) * count
         return [each / sum(given) for each in given]
 
     def size(self, width: int, height: int) -> tuple[int, int]:

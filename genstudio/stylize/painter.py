@@ -59,7 +59,7 @@ class Painter:
         self._net = net
         self._tile = tile
         self._dtype = devices.precision(precision, net.device)
-        self._extractors: dict[tuple[str, str], nn.Module] = {}
+        self._extractors: dict[tuple[str, tuple[str, ...]], nn.Module] = {}
         self.interrupted: str | None = None  # by Ctrl-C while optimising: what then is to be said
         self._engine = TorchEngine(
             Styled(net),
@@ -87,13 +87,12 @@ class Painter:
     def check(self, styles: Sequence[Source], masks: Sequence[Mask], options: StylizeOptions) -> None:
         """Raise UsageError (or WeightsError) for what can be done to no picture."""
         count = len(styles)
-        if options.style_weights is not None and len(options.style_weights.split(",")) != count:
-            raise OptionError(
-                "style_weights", f"expected one for each of {count} styles, found {options.style_weights}"
-            )
+        if options.style_weights and len(options.style_weights) != count:
+            found = ",".join(f"{each:g}" for each in options.style_weights)
+            raise OptionError("style_weights", f"expected one for each of {count} styles, found {found}")
         if len(masks) not in (0, 1, count):
             raise OptionError("mask", f"expected one, or one for each of {count} styles, found {len(masks)}")
-        if len(masks) > 1 and options.style_weights is not None:
+        if len(masks) > 1 and options.style_weights:
             raise OptionError(
                 "style_weights", "expected none where each style has its mask; leave it out, or give one mask"
             )
@@ -236,14 +235,13 @@ class Painter:
         return {layer: torch.stack([g[layer] * share for g, share in found]).sum(0) for layer in first}
 
     def _grams(self, style: Source, options: StylizeOptions) -> Mapping[str, Tensor]:
-        layers = options.layers.split(",")
         net = self._extractor(options)
-        return style.grams(net, layers, options.style_scale)
+        return style.grams(net, options.layers, options.style_scale)
 
     def _extractor(self, options: StylizeOptions) -> nn.Module:
         key = options.extractor, options.layers
         if key not in self._extractors:
-            net = extractor(options.extractor, options.layers.split(","))
+            net = extractor(options.extractor, options.layers)
             self._extractors[key] = net.to(self._net.device).requires_grad_(False)
         return self._extractors[key]
 

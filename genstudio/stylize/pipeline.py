@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 from PIL import Image
@@ -141,34 +141,72 @@ class Stylize(Restorer):
         image: AnyImage,
         style: Any,
         *,
-        mask: Any = None,
+        strength: float = 1.0,
+        style_weights: Sequence[float] = (),
+        keep_color: Literal["none", "luminance", "histogram"] = "none",
+        style_scale: float = 1.0,
+        size_px: int | Literal["auto", "source"] = "auto",
+        mask: Any = (),
+        method: Literal["fast", "optimize"] = "fast",
+        extractor: Literal["encoder", "vgg16", "vgg19"] = "encoder",
+        steps: int = 300,
+        layers: Sequence[str] = LAYERS,
+        content_weight: float = 0.05,
+        style_weight: float = 1.0,
+        tv_weight: float = 0.4,
+        init: Literal["content", "fast", "noise"] = "fast",
+        seed: int = 0,
         progress: Progress | None = None,
         stop: Stop | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
-        **options: Any,
     ) -> AnyImage:
         """One image in a style; the same type comes back, in colour.
 
         Args:
             image: PIL image, numpy array, tensor or `Picture`; see `Restorer.restore`.
             style: the name of a style, or a picture (path, PIL image, array, tensor, `Picture`); or a list.
+            strength: how much of the style, 0 (the image as it is) to 1 (all).
+            style_weights: the share of each of several styles, in any unit; alike if not given.
+            keep_color: "luminance" takes only light and dark from the result, "histogram" gives it the mean
+                colour of the image and its spread.
+            style_scale: strokes so many times as large, above 0 to 8; for style pictures, not for names.
+            size_px: the longer side of the result; "source" is the image's own, and so is "auto", with method
+                "optimize" at most 512.
             mask: a picture that says where, white for the style; a list, one for each of several styles.
+            method: "fast", one pass through the net, or "optimize", step by step; what follows is for it.
+            extractor: whose features are compared; those of "vgg16" and "vgg19" are fetched if need be.
+            steps: how many in all.
+            layers: those whose Gram matrices are compared; content is compared at the last.
+            content_weight, style_weight, tv_weight: what the distances from content and style, and steps
+                between neighbouring pixels, count; at least 0.
+            init: what to begin with: the content, the fast result, or noise.
+            seed: of that noise.
             progress: called with (tiles done, tiles in all), or steps.
             stop: asked before each tile or step; True ends the work.
             on_event: told of each step of method "optimize".
-            options: those of `StylizeOptions`, such as strength=0.8, keep_color="luminance" or
-                method="optimize"; style_weights may be numbers.
 
         Raises:
             UsageError: an option or a style that cannot be meant.
             InputError, DeviceError, Stopped: see `Restorer.restore`.
         """
-        numbers = options.get("style_weights")
-        if numbers is not None and not isinstance(numbers, str):
-            options["style_weights"] = ",".join(str(each) for each in numbers)
-        asked = StylizeOptions(**options)
+        asked = StylizeOptions(
+            strength=strength,
+            style_weights=tuple(style_weights),
+            keep_color=keep_color,
+            style_scale=style_scale,
+            size_px=size_px,
+            method=method,
+            extractor=extractor,
+            steps=steps,
+            layers=tuple(layers),
+            content_weight=content_weight,
+            style_weight=style_weight,
+            tv_weight=tv_weight,
+            init=init,
+            seed=seed,
+        )
         several = isinstance(style, list | tuple)
-        masks = [] if mask is None else mask if isinstance(mask, list | tuple) else [mask]
+        masks = mask if isinstance(mask, list | tuple) else [mask]
         worn = self.wearing(style if several else [style], asked, masks, on_event)
         return worn.restore(image, lambda w, h: worn.plan(w, h, asked), progress, stop)
 

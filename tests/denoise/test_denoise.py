@@ -476,3 +476,32 @@ def test_the_shell_trains_from_noisy_pictures_alone(
     assert "ready to train on 2 pictures" in err  # a pair of neighbours takes twice the crop
     assert main([*command, "--clean", "some"]) == 2
     assert "--clean: expected given, none, found 'some'" in capsys.readouterr().err
+
+
+def test_a_strength_is_left_to_the_net_that_takes_one() -> None:
+    """As in the shell, where auto is dae-color for a strength; loaded once, and only then."""
+    image, loads = noisy(), 0
+
+    def told() -> Denoise:
+        nonlocal loads
+        loads += 1
+        return denoiser("told")
+
+    blind = Denoise(denoiser("blind").engine, model="blind", for_strength=told)
+    assert np.array_equal(blind(image), denoiser("blind")(image))
+    assert loads == 0
+    for strength in (12, 20):
+        assert np.array_equal(blind(image, strength=strength), denoiser("told")(image, strength=strength))
+    assert loads == 1
+
+
+def test_auto_takes_what_the_shell_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for auto, net in {"photo": "blind", "dae-color": "told"}.items():
+        made.save(tmp_path / "denoise" / f"{auto}.safetensors", "denoise", "dae", live(NETS[net]))
+    monkeypatch.setenv("GENSTUDIO_WEIGHTS", str(tmp_path))
+    Image.fromarray(noisy()).save(tmp_path / "in.png")
+    denoise = Denoise.from_weights()
+    for more, call in (([], {}), (["--strength", "12"], {"strength": 12})):
+        command = ["denoise", f"{tmp_path}/in.png", f"{tmp_path}/out.png", "--overwrite", *more]
+        assert main(command) == 0
+        assert np.array_equal(denoise(noisy(), **call), np.asarray(Image.open(tmp_path / "out.png")))

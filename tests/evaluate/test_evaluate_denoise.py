@@ -157,14 +157,14 @@ def test_classics_that_are_not_there(
 ) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.setitem(sys.modules, "bm3d", ModuleType("bm3d"))
-    assert list(classics.chosen(None)) == ["nlm", "tv", "bm3d"]
+    assert list(classics.chosen(())) == ["nlm", "tv", "bm3d"]
     (message,) = caplog.messages
     assert message.startswith("left out: fastnlm needs the package opencv-python-headless (")
     with pytest.raises(
         OptionError, match=r"against: fastnlm needs the package opencv.*; install it, or leave"
     ):
-        classics.chosen("tv,fastnlm")
-    assert list(classics.chosen("tv,nlm")) == ["tv", "nlm"]
+        classics.chosen(("tv", "fastnlm"))
+    assert list(classics.chosen(("tv", "nlm"))) == ["tv", "nlm"]
 
 
 # --- the command ------------------------------------------------------------------------------------------

@@ -176,9 +176,11 @@ def test_styles_mix(stylize: Stylize) -> None:
     mixed = stylize(content, [STYLE, other], style_weights=(0.7, 0.3))
     assert not np.array_equal(mixed, alone)
     with pytest.raises(OptionError, match="one for each of 2 styles"):
-        stylize(content, [STYLE, other], style_weights="0.7")
-    with pytest.raises(OptionError, match="numbers of at least 0"):
-        stylize(content, [STYLE, other], style_weights="a,b")
+        stylize(content, [STYLE, other], style_weights=[0.7])
+    with pytest.raises(OptionError, match="a number of at least 0, found 'a'"):
+        stylize(content, [STYLE, other], style_weights=("a", "b"))
+    with pytest.raises(OptionError, match=r"a number above 0 among them, .* found 0,0"):
+        stylize(content, [STYLE, other], style_weights=(0, 0))
 
 
 def test_masks(stylize: Stylize) -> None:

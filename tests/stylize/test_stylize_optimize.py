@@ -150,7 +150,7 @@ def test_vgg_takes_pictures_alone(stylize: Stylize, monkeypatch: pytest.MonkeyPa
     small = {"vgg16": ((2, 4),) * 5, "vgg19": ((2, 4), (2, 4), (4, 4), (4, 4), (4, 4))}
     monkeypatch.setattr(vgg, "VGG", small)
     monkeypatch.setattr(vgg, "backbone", random)
-    for name, layers in {"vgg16": "relu1_1,relu5_1", "vgg19": "conv3_4"}.items():
+    for name, layers in {"vgg16": ("relu1_1", "relu5_1"), "vgg19": ("conv3_4",)}.items():
         result, events = run(stylize, steps=3, extractor=name, layers=layers)
         assert result.shape == picture().shape
         assert events[-1].losses["content"] >= 0
@@ -161,7 +161,7 @@ def test_vgg_takes_pictures_alone(stylize: Stylize, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OptionError, match="extractor: expected encoder for mine"):
         stylize(picture(), "mine", method="optimize", extractor="vgg16")
     with pytest.raises(OptionError, match="layers: expected some of relu1_1"):
-        run(stylize, layers="relu5_1")
+        run(stylize, layers=["relu5_1"])
 
 
 def test_shell(

@@ -190,7 +190,7 @@ def _generated(studio: Studio, job: Job, options: GenerateOptions) -> tuple[Any,
             paths.append(written.path)
     except Stopped as error:
         said = f"**{str(error).capitalize()}.** "
-    said += f"{generator.model}, seed {options.interpolate or options.seed}, {side} × {side} pixels each"
+    said += f"{generator.model}, seed {options.seeds}, {side} × {side} pixels each"
     captions = ["" if name else f"{options.seed}:{k}" for k in range(len(paths))]
     return _shown(paths, captions, said, folder)
 
