@@ -2,22 +2,17 @@
 
 import importlib
 import json as jsonlib
-import re
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from genstudio import weights
 from genstudio.cli.app import TASK
-from genstudio.errors import OutputError, Stopped, UsageError
+from genstudio.errors import Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
-from genstudio.weights.cards import register
-from genstudio.weights.file import write_atomically
 
 
 def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
@@ -73,34 +68,16 @@ def export(
     run
         Folder of the run.
     """
-    task = name.partition("/")[0]
-    if task not in TASKS or not re.fullmatch(r"[\w-]+/\w[\w.-]*", name):
-        raise UsageError(f"--name: expected TASK/NAME (tasks: {', '.join(TASKS)}), found {name!r}")
+    from genstudio.evaluate.publish import publish
 
-    target = (folder or weights.own()) / f"{name}.safetensors"
-    if target.exists() and not overwrite:
-        raise OutputError(
-            f"{target}: expected a new name, found weights that exist; choose another --name, or add "
-            "--overwrite"
-        )
-
-    from genstudio import evaluate as measure
-    from genstudio.training import run as training
-
-    for pictures in evaluate:
-        measure.check(task, pictures)
-    # Complete before it takes its place: made and measured in a folder of its own.
-    with tempfile.TemporaryDirectory() as draft:
-        path = Path(draft) / "draft.safetensors"
-        training.export(run, path, data_license=data_license, advice=advice, teacher_license=teacher_license)
-        if evaluate:
-            measure.record(path, evaluate)
-        header = weights.read_header(path)
-        if header.task != task:
-            raise UsageError(f"--name: expected {header.task}/NAME for this run, found {name!r}")
-        said = re.search(r"-x(\d+)$", name)
-        if said and int(said[1]) != header.scale:  # a family finds the net of each scale by its name
-            raise UsageError(f"--name: expected one ending in -x{header.scale} for this net, found {name!r}")
-        write_atomically(target, path.read_bytes())
-    register(target)
+    target = publish(
+        run,
+        name,
+        data_license=data_license,
+        advice=advice,
+        teacher_license=teacher_license,
+        evaluate=evaluate,
+        folder=folder,
+        overwrite=overwrite,
+    )
     print(target)

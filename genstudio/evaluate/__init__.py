@@ -10,6 +10,7 @@
     intervals.py           confidence intervals of shares and means
     stylize.py             style loss and content distance by VGG-16
     images.py novelty.py   distances between sets of pictures; whether a generator copies
+    publish.py             the weights of a run, measured, under a name
     sheets.py              the same detail of a picture by several methods, side by side
     speed.py               the speed of this machine, and of the nets on it
 
@@ -22,10 +23,11 @@ from pathlib import Path
 
 from genstudio import weights
 from genstudio.data.labelled import open_labelled
-from genstudio.errors import UsageError, WeightsError
+from genstudio.errors import WeightsError
 from genstudio.evaluate import classify, denoise, upscale
 from genstudio.evaluate.comparison import COLUMNS, Judge, compare, files
 from genstudio.evaluate.report import as_metrics
+from genstudio.options import OptionError
 
 __all__ = ["check", "files", "measured", "record"]
 
@@ -60,8 +62,8 @@ def measured(path: Path, folder: Path, judge: Judge) -> list[weights.Metric]:
     """
     task = weights.read_header(path).task
     if task not in STANDARD:
-        raise UsageError(
-            f"--evaluate: expected weights for {', '.join(STANDARD)}, found {task}; leave it out"
+        raise OptionError(
+            "evaluate", f"expected weights for {', '.join(STANDARD)}, found {task}; leave it out"
         )
     return [
         metric

@@ -16,6 +16,7 @@ from genstudio.cli import main
 from genstudio.errors import UsageError
 from genstudio.evaluate.novelty import novelty
 from genstudio.generate import film, pipeline
+from genstudio.generate.addresses import code_of, variations
 from genstudio.generate.augment import DICE, augment
 from genstudio.generate.dcgan import SIZES, DCGANConfig, Discriminator, Generator
 from genstudio.generate.like import closest
@@ -366,3 +367,15 @@ def test_novelty_of_a_model(
     assert (row["features"], row["n"], row["training_pictures"], row["copies"]) == ("untrained", 3, 9, None)
     assert Image.open("sheet.png").size[0] == 4 * 132 - 4
     assert main([*command, "--save", "sheet.png"]) == 4
+
+
+def test_addresses_lead_to_pictures_and_their_variations() -> None:
+    generate = Generate.from_weights("tiny", device="cpu")
+    first, near, far = (code_of(generate, each) for each in ("7:2", "7:2/0.1:1", "7:2/1:1"))
+    assert torch.equal(first, generate.code(7, 2, None, generate.class_at(7, 2, None)))
+    assert 0 < (near - first).norm() < (far - first).norm()
+    assert variations("7:2", 0.1, 3) == ["7:2", "7:2/0.1:1", "7:2/0.1:2"]
+    torch.testing.assert_close(code_of(generate, variations("7:2", 0, 2)[1]), first)
+    for wrong in ("7", "7:2/2:1", "7:2/0.1", "a:b"):
+        with pytest.raises(UsageError, match="expected a picture such as 7:2"):
+            code_of(generate, wrong)

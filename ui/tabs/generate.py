@@ -1,7 +1,5 @@
 """The tab that makes pictures out of nothing, and from one of them others like it, or a film to another."""
 
-import re
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 COUNT = 12  # that a page begins with
 WALK_FRAMES = 60
 OF_A_PICTURE = {"model", "device", "truncation", "class_name"}
-ADDRESS = re.compile(r"\d{1,18}:\d{1,6}(/(0(\.\d+)?|1(\.0+)?):\d{1,6}){0,50}")
 
 
 def tab(studio: Studio) -> None:
@@ -203,45 +200,23 @@ def _shown(paths: Sequence[Path], captions: Sequence[str], said: str, folder: Pa
     return pictures, results or None, said
 
 
-def code_of(generator: Any, options: GenerateOptions, address: str) -> "Tensor":
-    """What the net makes the picture of an address from.
+def _codes(generator: Any, options: GenerateOptions, pictures: Sequence[str]) -> "list[Tensor]":
+    """The codes of the pictures at these addresses. Raises UsageError for what is no address."""
+    from genstudio.generate.addresses import code_of
 
-    SEED:K is picture K of a seed; each /SPREAD:K after it goes on from there to its variation K, at a
-    distance of 0..1. So a picture found by going on again and again is the same for all who have its address.
-
-    Raises UsageError for what is no address.
-    """
-    import torch
-
-    from genstudio.generate.sampling import latent, slerp
-
-    if not ADDRESS.fullmatch(address):
-        raise UsageError(
-            "expected a picture such as 7:2 (picture 2 of seed 7) or 7:2/0.3:5 (variation 5 of it), "
-            f"found {address!r}"
-        )
-    first, *steps = address.split("/")
-    seed, index = map(int, first.split(":"))
-    code: Tensor = generator.code(
-        seed, index, options.truncation, generator.class_at(seed, index, options.class_name)
-    )
-    size = generator.net.config.latent
-    so_far = first
-    for step in steps:
-        spread, _, k = step.partition(":")
-        z = latent(zlib.crc32(so_far.encode()), int(k), size, options.truncation)
-        code = torch.cat((slerp(code[:size], z, float(spread)), code[size:]))
-        so_far += f"/{step}"
-    return code
+    how: dict[str, Any] = {"truncation": options.truncation, "class_name": options.class_name}
+    return [code_of(generator, address, **how) for address in pictures]
 
 
 def _varied(
     studio: Studio, job: Job, options: GenerateOptions, address: str, spread: float
 ) -> tuple[Any, ...]:
+    from genstudio.generate.addresses import variations
+
     generator = _generator(options)
     # The picture itself comes first.
-    addresses = [address, *(f"{address}/{spread:g}:{k}" for k in range(1, COUNT))]
-    codes = [code_of(generator, options, each) for each in addresses]
+    addresses = variations(address, spread, COUNT)
+    codes = _codes(generator, options, addresses)
     folder = studio.sessions.folder(job.session)
     progress = _counting(job, "picture")
     paths = []
@@ -256,7 +231,7 @@ def _walked(studio: Studio, job: Job, options: GenerateOptions, start: str, end:
     from genstudio.generate import film
 
     generator = _generator(options)
-    codes = [code_of(generator, options, each) for each in (start, end)]
+    codes = _codes(generator, options, (start, end))
     progress = _counting(job, "frame")
 
     def frames() -> Iterator[Any]:
