@@ -25,6 +25,7 @@ from genstudio import weights
 from genstudio.cli import main
 from genstudio.data.store import PictureStore, open_store
 from genstudio.errors import InputError, OutputError, UsageError, WeightsError
+from genstudio.measures import vgg
 from genstudio.training import checkpoint, loop, run
 from genstudio.training.options import TrainOptions
 from genstudio.training.recipe import Losses, Recipe, Update
@@ -192,9 +193,8 @@ def test_killed_run_keeps_its_last_checkpoint(photos: Path, tmp_path: Path) -> N
 def test_export_describes_itself(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # LPIPS, a large download, is not what this is about.
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        "genstudio.measures.vgg.URLS", {"alexnet": "http://127.0.0.1:9/alexnet-owt-7be5be79.pth"}
-    )
+    nowhere = {name: f"http://127.0.0.1:9/{Path(url).name}" for name, url in vgg.URLS.items()}
+    monkeypatch.setattr("genstudio.measures.vgg.URLS", nowhere)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setitem(upscale_train.RECIPES, TINY.name, TINY)
     options = TrainOptions(data=photos, out=tmp_path / "run", device="cpu", steps=3)
