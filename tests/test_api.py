@@ -30,7 +30,7 @@ OF_FILES = {
     "generate": {"grid", "interpolate", "walk", "frames", "like", "upscale"},
 }
 # Pictures in memory and callbacks, so no options.
-OF_CALLS = {"self", "cls", "image", "style", "progress", "stop", "on_event"}
+OF_CALLS = {"self", "cls", "image", "style", "progress", "stop", "on_event", "enough"}
 
 
 def options_of(task: str) -> type[Options]:

@@ -76,12 +76,9 @@ def restored(
         width, height = options.size(picture.width, picture.height)
         frames = len(picture.animation.durations_ms) if picture.animation else 1
         studio.check_result(width, height, frames)
-        try:
-            result: images.Picture = restorer.restore(
-                picture, lambda w, h: restorer.plan(w, h, options), tiles, stop or job.stopped
-            )
-        except KeyboardInterrupt as error:  # of one that keeps what it has, at the picture after that
-            raise Stopped(str(error) or "stopped; what is done is kept") from None
+        result: images.Picture = restorer.restore(
+            picture, lambda w, h: restorer.plan(w, h, options), tiles, stop or job.stopped
+        )
         return result
 
     def facts(picture: images.Picture) -> dict[str, Any]:

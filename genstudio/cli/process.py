@@ -13,8 +13,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
@@ -162,6 +163,29 @@ def _stop_signals() -> Iterator[None]:
     finally:
         if again is not None:
             again.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def first_signal(seen_to: Callable[[], bool]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM is not an interruption where `seen_to` says so; the next one is again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        if not seen_to():
+            before[number](number, frame)
+
+    try:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(each)):
+                before[each] = signal.signal(each, stop)
+        yield
+    finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 

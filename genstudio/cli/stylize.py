@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from PIL import Image
 
 from genstudio import images
+from genstudio.cli import process
 from genstudio.cli.app import FILES, JSON, TASK
 from genstudio.cli.pictures import restore
 from genstudio.errors import OutputError, Stopped, UsageError
@@ -59,24 +60,28 @@ def stylize(
         worn: list[Stylize] = []
 
         def ready(stylizer: "Stylize") -> "Stylize":
-            worn.append(stylizer.wearing(chosen, options, on_event=watch.on_event))
+            worn.append(
+                stylizer.wearing(chosen, options, on_event=watch.on_event, enough=lambda: watch.enough)
+            )
             return worn[0]
 
-        restore(
-            "stylize",
-            (content, out),
-            options,
-            files,
-            json,
-            ready=ready,
-            begun=watch.begun,
-        )
-        if worn[0].painter.interrupted:
-            raise Stopped(worn[0].painter.interrupted)
+        with process.first_signal(watch.signalled):
+            restore(
+                "stylize",
+                (content, out),
+                options,
+                files,
+                json,
+                ready=ready,
+                begun=watch.begun,
+            )
+        if worn[0].painter.ended:
+            raise Stopped(worn[0].painter.ended)
 
 
 class _Watch:
-    """Keeps what is only looked at from being written over, and writes what a picture is on its way."""
+    """Keeps what is only looked at from being written over, writes what a picture is on its way, and lets the
+    first Ctrl-C end an optimisation with the picture it has."""
 
     def __init__(self, read: Sequence[Path], options: StylizeOptions, files: FileOptions) -> None:
         self._read = {os.path.realpath(path) for path in read}  # Path's own raises where links go in a circle
@@ -84,6 +89,12 @@ class _Watch:
         self._files = files
         self._target: Path | None = None
         self._steps = 0
+        self.enough = False
+
+    def signalled(self) -> bool:
+        """Whether a first Ctrl-C has been seen to: only what is being optimised can be kept."""
+        self.enough = self._steps > 0
+        return self.enough
 
     def begun(self, job: "Job") -> None:
         if job.target is not None and os.path.realpath(job.target) in self._read:

@@ -4,6 +4,10 @@ The judge is VGG-16, whichever features were used to make the results. Style los
 3_3 and 4_3 of |G(out) - G(style)|^2 / |G(content) - G(style)|^2; content distance: |F(out) - F(content)|^2 /
 |F(content)|^2 at relu4_3 (`style.judged`). Pictures are brought to a longer side of --size, styles to a
 shorter one.
+
+Beside them, of results at full strength, `style_match`: the share whose own style is the nearest by
+texture, how far results in different styles are apart, and how far colours are from the style's. With
+--results a folder of pictures CONTENT-STYLE.png, made by any program, is measured by these.
 """
 
 import json as jsonlib
@@ -28,7 +32,7 @@ from genstudio.evaluate.comparison import files
 from genstudio.evaluate.sheets import Pixels, new_folder, sheet
 from genstudio.images.atomic import as_output_error
 from genstudio.images.picture import to_8bit
-from genstudio.measures import fidelity
+from genstudio.measures import fidelity, style_match
 from genstudio.measures.style import Look, StyleJudge, alike, gram, judged
 from genstudio.stylize.extractors import our_encoder
 from genstudio.stylize.learners.eyes import spearman
@@ -69,6 +73,7 @@ class Report:
     contents: int
     styles: int
     pairs: int  # that count: not those of a picture and a style that are alike already
+    match: style_match.Match
 
 
 def show(options: EvaluateOptions, *, json: bool = False) -> None:
@@ -81,6 +86,9 @@ def show(options: EvaluateOptions, *, json: bool = False) -> None:
     named, without_styles = _read(options.styles, brought_to_shorter, options.size_px)
     styles = {name: named[key] for key, name in _short(named).items()}
     left_out = without + without_styles
+    if options.results is not None:
+        _show_results(options.results, contents, styles, json=json)
+        return
     if options.save is not None:
         new_folder(options.save)
     asked = options.model_dump(include=set(StylizerOptions.model_fields))
@@ -165,7 +173,8 @@ def measure(
         losses, distances, times = (np.array(column) for column in zip(*each, strict=True))
         rows.append(Row(strength, float(losses.mean()), float(distances.mean()), float(np.median(times))))
     rank = spearman(np.array(ours), np.array(theirs))
-    return Report(rows, float(np.mean(psnr)), rank, len(contents), len(styles), pairs), results
+    matched = style_match.match(style_match.Textures(), results, styles)
+    return Report(rows, float(np.mean(psnr)), rank, len(contents), len(styles), pairs, matched), results
 
 
 def _asked(stylizer: Stylize, content: Pixels, options: StylizeOptions, strength: float) -> Pixels:
@@ -198,8 +207,33 @@ def as_table(title: str, report: Report) -> str:
         f"strength 0: PSNR {report.psnr_at_0:.1f} dB",
         f"style losses by our features and by VGG-16's: rank correlation {report.rank:.3f} "
         f"(n={report.pairs * len(report.rows)})",
+        as_line(report.match),
     ]
     return "\n".join(lines)
+
+
+def as_line(found: style_match.Match) -> str:
+    """What the three measures say."""
+    return (
+        f"own style found in {found.found:.1%} (by chance {found.by_chance:.1%}), results of different "
+        f"styles {found.apart:.3f} apart, palette {found.palette:.1f} from the style's (CIELAB, n={found.n})"
+    )
+
+
+def _show_results(
+    folder: Path, contents: Mapping[str, Pixels], styles: Mapping[str, Pixels], *, json: bool
+) -> None:
+    """Print how results made by any program match their styles. Raises InputError where one is missing."""
+    shown = _short(contents)
+    results = {}
+    for content in contents:
+        for style in styles:
+            path = folder / f"{shown[content]}-{style}.png"
+            if not path.is_file():
+                raise InputError(f"{path}: expected the result of {content} in the style {style}, found none")
+            results[content, style] = to_8bit(as_colour(path))
+    found = style_match.match(style_match.Textures(), results, styles)
+    print(jsonlib.dumps({"results": str(folder), **asdict(found)}) if json else as_line(found))
 
 
 def _finite(report: Report) -> dict[str, object]:

@@ -13,6 +13,7 @@ train.py       the recipes
 """
 
 ARCHS = {
+    "conditional": "genstudio.stylize.nets.conditional:ConditionalNet",
     "encoder": "genstudio.stylize.nets.encoder:Encoder",
     "eyes": "genstudio.stylize.nets.eyes:Eyes",
     "fast": "genstudio.stylize.nets.fast:Fast",

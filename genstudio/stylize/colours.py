@@ -47,7 +47,8 @@ def keep(
             carried: Floats = r @ matrix.T + shift
             return carried
     else:
-        spread = [float(TO_YCC[0] @ covariance @ TO_YCC[0]) for _, covariance in (before, wanted)]
+        # What is flat has a variance of 0, which rounding would bring below.
+        spread = [max(0.0, float(TO_YCC[0] @ covariance @ TO_YCC[0])) for _, covariance in (before, wanted)]
         gain = (spread[1] / max(spread[0], 1e-8)) ** 0.5
         means = [float(TO_YCC[0] @ mean) for mean, _ in (before, wanted)]
 

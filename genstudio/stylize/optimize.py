@@ -3,7 +3,8 @@ Transfer Using Convolutional Neural Networks").
 
 From coarse to fine: at 128 px a few steps move whole shapes, and what they changed is carried up, sqrt 2 at
 a time, to where strokes are drawn. Adam takes the steps: it stands the clipping to 0..1 after each, and holds
-two copies of the picture where L-BFGS holds dozens.
+two copies of the picture where L-BFGS holds dozens. These are carried up as well, or the first steps at each
+size would be as long as the very first.
 """
 
 import math
@@ -99,6 +100,14 @@ class Objective(nn.Module):
         return torch.stack(weighted).sum(), losses
 
 
+@dataclass(frozen=True)
+class Optimized:
+    """What came of it: (1, 3, H, W) float32, 0..1, after so many steps."""
+
+    picture: Tensor
+    steps_done: int
+
+
 def optimize(
     content: Tensor,
     start: Tensor,
@@ -107,49 +116,66 @@ def optimize(
     steps: int,
     on_event: Callable[[Event], None] = lambda event: None,
     stop: Stop | None = None,
-) -> tuple[Tensor, int]:
-    """A picture like `start` brought to its aim, and how many of the steps were done.
-
-    Ctrl-C ends the work and keeps what it has.
+    enough: Stop | None = None,
+) -> Optimized:
+    """A picture like `start` brought to its aim.
 
     Args:
         content, start: (1, 3, H, W) float32, 0..1.
-        stop: asked before each step; True ends the work.
+        stop: asked before each step; True ends the work, and nothing comes of it.
+        enough: asked after each step; True ends the work, and the picture as it then is comes of it.
 
     Raises:
         Stopped: `stop` said so.
     """
     done = 0
     before: tuple[Tensor, Tensor] | None = None  # the start and the result of the size before
+    moments: tuple[Tensor, Tensor] | None = None  # Adam's, of the gradient and of its square
     picture = start
-    try:
-        for (height, width), here in stages(content.shape[-2], content.shape[-1], steps):
-            at_size = [_resized(each, height, width) for each in (content, start)]
-            picture = at_size[1].clone()
-            if before is not None:  # what was changed, not what was made: details of the start stay sharp
-                picture = picture + _resized(before[1] - before[0], height, width)
-            picture = picture.clamp_(0, 1).requires_grad_()
-            objective = Objective(aim, at_size[0])
-            optimizer = torch.optim.Adam([picture], lr=LR)
-            for k in range(here):
-                if stop is not None and stop():
-                    raise Stopped(f"stopped after {done} of {steps} steps")
-                optimizer.param_groups[0]["lr"] = LR * (1 - 0.9 * k / here)
-                loss, losses = objective(picture)
-                (picture.grad,) = torch.autograd.grad(loss, picture)
-                optimizer.step()
-                with torch.no_grad():
-                    picture.clamp_(0, 1)
-                done += 1
-                now = picture.detach()
-                numbers = {name: each.item() for name, each in losses.items()}
-                on_event(Event(done, steps, width, height, numbers, partial(as_pixels, now)))
-            before = at_size[1], picture.detach()
-    except KeyboardInterrupt:
-        small = _resized(start, *picture.shape[-2:])
-        change = _resized(picture.detach() - small, *content.shape[-2:])
-        return (start + change).clamp(0, 1), done
-    return picture.detach(), done
+    for (height, width), here in stages(content.shape[-2], content.shape[-1], steps):
+        at_size = [_resized(each, height, width) for each in (content, start)]
+        picture = at_size[1].clone()
+        if before is not None:  # what was changed, not what was made: details of the start stay sharp
+            picture = picture + _resized(before[1] - before[0], height, width)
+        picture = picture.clamp_(0, 1).requires_grad_()
+        objective = Objective(aim, at_size[0])
+        optimizer = torch.optim.Adam([picture], lr=LR)
+        if moments is not None:
+            optimizer.state[picture] = _carried(moments, done, height, width)
+        for k in range(here):
+            if stop is not None and stop():
+                raise Stopped(f"stopped after {done} of {steps} steps")
+            optimizer.param_groups[0]["lr"] = LR * (1 - 0.9 * k / here)
+            loss, losses = objective(picture)
+            (picture.grad,) = torch.autograd.grad(loss, picture)
+            optimizer.step()
+            with torch.no_grad():
+                picture.clamp_(0, 1)
+            done += 1
+            now = picture.detach()
+            numbers = {name: each.item() for name, each in losses.items()}
+            on_event(Event(done, steps, width, height, numbers, partial(as_pixels, now)))
+            if done < steps and enough is not None and enough():
+                change = _resized(now - at_size[1], *content.shape[-2:])
+                return Optimized((start + change).clamp(0, 1), done)
+        before = at_size[1], picture.detach()
+        state = optimizer.state[picture]
+        moments = state["exp_avg"], state["exp_avg_sq"]
+    return Optimized(picture.detach(), done)
+
+
+def _carried(moments: tuple[Tensor, Tensor], steps: int, height: int, width: int) -> dict[str, Tensor]:
+    """Adam's state at another size. Where a loss is a mean over pixels, gradients are as much smaller as
+    there are more of them."""
+    first, second = (
+        F.interpolate(each, (height, width), mode="bilinear", antialias=True) for each in moments
+    )
+    share = moments[0].shape[-2] * moments[0].shape[-1] / (height * width)
+    return {
+        "step": torch.tensor(float(steps)),
+        "exp_avg": first * share,
+        "exp_avg_sq": second.clamp_min(0) * share**2,
+    }
 
 
 def stages(height: int, width: int, steps: int) -> list[tuple[tuple[int, int], int]]:

@@ -157,3 +157,7 @@ class EvaluateOptions(StylizerOptions):
         description="Pictures are brought to this longer side, styles to this shorter one.",
     )
     save: Path | None = Field(default=None, description="Folder for the results and a contact sheet, as PNG.")
+    results: Path | None = Field(
+        default=None,
+        description="Folder with results named CONTENT-STYLE.png, made by any program, to measure instead.",
+    )

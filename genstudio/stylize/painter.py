@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from genstudio import device as devices
 from genstudio.engines.protocol import TYPE_MAX
 from genstudio.engines.torch_engine import TorchEngine
-from genstudio.errors import DeviceError
+from genstudio.errors import DeviceError, Stopped
 from genstudio.options import OptionError
 from genstudio.restoring import alpha as transparency
 from genstudio.restoring import tiling
@@ -60,7 +60,8 @@ class Painter:
         self._tile = tile
         self._dtype = devices.precision(precision, net.device)
         self._extractors: dict[tuple[str, tuple[str, ...]], nn.Module] = {}
-        self.interrupted: str | None = None  # by Ctrl-C while optimising: what then is to be said
+        self.ended: str | None = None  # early, while optimising: what then is to be said
+        self.enough: Stop | None = None  # asked after each step of optimising: end early, keep the picture
         self._engine = TorchEngine(
             Styled(net),
             scale=1,
@@ -73,9 +74,9 @@ class Painter:
         )
 
     def anew(self) -> Self:
-        """The same, its nets shared, that no Ctrl-C has reached."""
+        """The same, its nets shared, at the beginning of its work."""
         other = copy.copy(self)
-        other.interrupted = None
+        other.ended = None
         return other
 
     @cached_property
@@ -154,8 +155,8 @@ class Painter:
         Args:
             before: the result of the frame before, which optimising then begins with.
         """
-        if self.interrupted:  # what was at work when Ctrl-C came has been kept; nothing more is begun
-            raise KeyboardInterrupt
+        if self.ended:  # what was at work then has been kept; nothing more is begun
+            raise Stopped(self.ended)
         seen, alpha = _parts(picture)
         result = seen.copy()
         for i, brush in enumerate(brushes):
@@ -217,16 +218,20 @@ class Painter:
             dtype=self._dtype,
         )
         try:
-            made, done = optimize(content, start, aim, steps=options.steps, on_event=told, stop=stop)
+            made = optimize(
+                content, start, aim, steps=options.steps, on_event=told, stop=stop, enough=self.enough
+            )
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise DeviceError(
                 f"expected memory to optimise {seen.shape[1]} x {seen.shape[0]} pixels on {device}, found "
                 "too little; ask for a smaller --size"
             ) from error
-        if done < options.steps:
-            self.interrupted = f"stopped after {done} of {options.steps} steps; the picture is kept as it is"
+        if made.steps_done < options.steps:
+            self.ended = (
+                f"stopped after {made.steps_done} of {options.steps} steps; the picture is kept as it is"
+            )
         most = np.float32(TYPE_MAX[seen.dtype.name])
-        pixels = made[0].permute(1, 2, 0).cpu().numpy() * most
+        pixels = made.picture[0].permute(1, 2, 0).cpu().numpy() * most
         return (pixels if most == 1 else np.rint(pixels)).astype(seen.dtype)
 
     def _mixed_grams(self, brush: Brush, options: StylizeOptions) -> Mapping[str, Tensor]:

@@ -114,6 +114,7 @@ class Stylize(Restorer):
         options: StylizeOptions,
         masks: Sequence[Any] | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
+        enough: Stop | None = None,
     ) -> Self:
         """The same, with styles and masks for all pictures that it is given.
 
@@ -122,6 +123,8 @@ class Stylize(Restorer):
             options: what will be asked, so that what can be done to no picture is said now.
             masks: pictures in any form, one, or as many as styles; those of the options if not given.
             on_event: told of each step of method "optimize".
+            enough: asked after each of its steps; True ends there and keeps the picture as it is. A
+                picture that is begun after that raises Stopped.
 
         Raises:
             UsageError, InputError, WeightsError: a style or mask that cannot be meant or read.
@@ -133,6 +136,7 @@ class Stylize(Restorer):
         worn.sources = tuple(Source(style, self.net) for style in chosen)
         worn.masks = tuple(as_mask(mask) for mask in (options.mask if masks is None else masks))
         worn.on_event = on_event
+        worn.painter.enough = enough
         self.painter.check(worn.sources, worn.masks, options)
         return worn
 
@@ -159,6 +163,7 @@ class Stylize(Restorer):
         progress: Progress | None = None,
         stop: Stop | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
+        enough: Stop | None = None,
     ) -> AnyImage:
         """One image in a style; the same type comes back, in colour.
 
@@ -184,6 +189,7 @@ class Stylize(Restorer):
             progress: called with (tiles done, tiles in all), or steps.
             stop: asked before each tile or step; True ends the work.
             on_event: told of each step of method "optimize".
+            enough: asked after each of its steps; True ends there and keeps the picture as it is.
 
         Raises:
             UsageError: an option or a style that cannot be meant.
@@ -207,7 +213,7 @@ class Stylize(Restorer):
         )
         several = isinstance(style, list | tuple)
         masks = mask if isinstance(mask, list | tuple) else [mask]
-        worn = self.wearing(style if several else [style], asked, masks, on_event)
+        worn = self.wearing(style if several else [style], asked, masks, on_event, enough)
         return worn.restore(image, lambda w, h: worn.plan(w, h, asked), progress, stop)
 
     def save_style(
@@ -283,8 +289,8 @@ class Stylize(Restorer):
                     stop=stop,
                     on_event=self.on_event,
                 )
-                if number == 1 and self.painter.interrupted:
-                    log.warning(self.painter.interrupted)
+                if number == 1 and self.painter.ended:
+                    log.warning(self.painter.ended)
                 yield before
 
         channels = 4 if picture.channels in (2, 4) else 3
@@ -312,6 +318,6 @@ class Stylize(Restorer):
         painted = self.painter.paint(
             sized, brushes, todo.options, progress=progress, stop=stop, on_event=self.on_event
         )
-        if self.painter.interrupted:
-            log.warning(self.painter.interrupted)
+        if self.painter.ended:
+            log.warning(self.painter.ended)
         return painted

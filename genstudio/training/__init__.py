@@ -7,6 +7,7 @@ run.py         from a recipe's name to a run folder, and from there to weights
 script.py      the same as a script, for launchers of several processes
 options.py     the knobs of `train`
 ranges.py      what the numbers of a recipe can be
+weight_gradients.py    convolutions' weight gradients where bfloat16 is slow
 optimizer.py   Muon, and Adam for the rest
 checkpoint.py  what a run can go on from
 stats.py       the numbers of a run, step by step

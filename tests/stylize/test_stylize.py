@@ -385,10 +385,18 @@ def test_measured_at_several_strengths(files: Path, shell: Shell, monkeypatch: p
     assert report["psnr_at_0"] is None  # exact
     assert (report["contents"], report["styles"]) == (2, 2)
     assert len(list((files / "saved").glob("*.png"))) == 5
+    assert report["match"]["n"] == 4
+    assert 0 <= report["match"]["found"] <= 1
+    code, out, err = shell(*arguments, "--results", files / "saved", "--json")
+    assert code == 0, err
+    assert json.loads(out) == {"results": str(files / "saved"), **report["match"]}
+    code, _, err = shell(*arguments, "--results", files)
+    assert (code, "expected the result of" in err) == (InputError.exit_code, True)
     code, out, _ = shell(*arguments, "--method", "optimize", "--steps", "2")
     assert code == 0
-    assert "1.00" in out
-    assert "0.25" not in out
+    rows = [line.split()[0] for line in out.splitlines()[2:]]
+    assert rows[:2] == ["1.00", "strength"]  # that strength alone
+    assert "own style found in" in out
     assert report["pairs"] == 4
     known = sorted((files / "styles").iterdir())[0]
     shutil.copy(known, files / "contents")  # what has the style already says nothing of taking it on

@@ -1,6 +1,7 @@
-"""Optimising: losses fall from any beginning, sizes go from coarse to fine, Ctrl-C keeps the picture."""
+"""Optimising: losses fall from any beginning, sizes go from coarse to fine, an early end keeps it."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from genstudio import Stylize, images
 from genstudio.cli import main
+from genstudio.cli import stylize as shell
 from genstudio.errors import Stopped
 from genstudio.measures import vgg
 from genstudio.measures.style import gram
@@ -86,21 +88,49 @@ def test_strength_0_gives_the_picture_back(stylize: Stylize) -> None:
     assert np.array_equal(run(stylize, strength=0)[0], picture())
 
 
-def test_ctrl_c_keeps_the_picture(stylize: Stylize, caplog: pytest.LogCaptureFixture) -> None:
-    def interrupt(event: Event) -> None:
-        if event.step == 7:
-            raise KeyboardInterrupt
-
+@pytest.mark.parametrize("last", [1, 7])
+def test_ending_early_keeps_the_picture(
+    stylize: Stylize, caplog: pytest.LogCaptureFixture, last: int
+) -> None:
+    events: list[Event] = []
     options = StylizeOptions(method="optimize", steps=12)
-    worn = stylize.wearing([picture(1)], options, on_event=interrupt)
+    worn = stylize.wearing([picture(1)], options, on_event=events.append, enough=lambda: len(events) == last)
     result = worn.restore(picture(), lambda w, h: worn.plan(w, h, options))
-    assert "stopped after 7 of 12 steps" in caplog.text
+    assert f"stopped after {last} of 12 steps" in caplog.text
+    assert len(events) == last
     assert result.shape == picture().shape
     assert not np.array_equal(result, picture())
-    assert worn.painter.interrupted
-    with pytest.raises(KeyboardInterrupt):  # and the next picture is not begun
+    with pytest.raises(Stopped, match=f"stopped after {last} of 12 steps"):  # the next one is not begun
         worn.restore(picture(), lambda w, h: worn.plan(w, h, options))
     assert run(stylize, steps=1)[0].shape == picture().shape  # another job is
+
+
+def test_the_library_catches_no_interruption(stylize: Stylize) -> None:
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stylize(picture(), picture(1), method="optimize", steps=3, on_event=interrupt)
+
+
+def test_moments_are_carried_from_size_to_size() -> None:
+    first, second = torch.rand(1, 3, 8, 6), torch.rand(1, 3, 8, 6)
+    state = module._carried((first, second), 5, 16, 12)
+    assert state["step"] == 5
+    # Four times the pixels, so gradients a quarter as large, squares a sixteenth.
+    assert state["exp_avg"].mean().item() == pytest.approx(first.mean().item() / 4, rel=0.01)
+    assert state["exp_avg_sq"].mean().item() == pytest.approx(second.mean().item() / 16, rel=0.01)
+    assert state["exp_avg_sq"].shape == (1, 3, 16, 12)
+
+
+@pytest.mark.parametrize("how", ["luminance", "histogram"])
+@pytest.mark.parametrize("method", ["fast", "optimize"])
+def test_flat_grey_keeps_its_colour(stylize: Stylize, how: str, method: str) -> None:
+    for value in (77, 128, 200):
+        grey = np.full((16, 20, 3), value, np.uint8)
+        options = {"steps": 2} if method == "optimize" else {}
+        result = stylize(grey, picture(1), method=method, keep_color=how, **options)
+        assert np.abs(result.astype(float).mean((0, 1)) - value).max() < 1.5
 
 
 def test_stop_ends_the_work(stylize: Stylize) -> None:
@@ -186,3 +216,36 @@ def test_shell(
     assert len(list(tmp_path.glob("moving-*.gif"))) == 3  # of 6 steps, of one frame and of the other
     assert main(["stylize", *paths, "--steps", "6", "--overwrite"]) == 2
     assert "--method optimize" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("at", "kept"), [(3, True), (0, False)])
+def test_the_first_ctrl_c_keeps_what_is_optimised(
+    stylize: Stylize,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    at: int,
+    kept: bool,
+) -> None:
+    def interrupted(options: StylizeOptions) -> Stylize:
+        if at == 0:
+            signal.raise_signal(signal.SIGINT)
+        return stylize
+
+    before = shell._Watch.on_event
+
+    def on_event(watch: shell._Watch, event: Event) -> None:
+        before(watch, event)
+        if event.step == at:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Stylize, "from_options", interrupted)
+    monkeypatch.setattr(shell._Watch, "on_event", on_event)
+    for name, seed in {"in.png": 0, "style.png": 1}.items():
+        Image.fromarray(picture(seed)).save(tmp_path / name)
+    paths = [str(tmp_path / name) for name in ("in.png", "style.png", "out.png")]
+    code = main(["stylize", *paths, "--method", "optimize", "--steps", "6"])
+    assert code == Stopped.exit_code
+    assert (tmp_path / "out.png").is_file() == kept
+    said = "stopped after 3 of 6 steps; the picture is kept" if kept else "stopped; nothing half-written"
+    assert said in capfd.readouterr().err

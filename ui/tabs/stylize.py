@@ -151,14 +151,21 @@ class _Painting:
         self._shown = 0.0
 
     def load(self, task: str, options: StylizeOptions) -> Self:
-        self._stylizer = loaded(task, options).wearing(self._worn, options, on_event=self._on_event)
+        self._stylizer = loaded(task, options).wearing(
+            self._worn, options, on_event=self._on_event, enough=self._enough
+        )
         self.plan, self.facts = self._stylizer.plan, self._stylizer.facts
         return self
 
     def restore(self, picture: images.Picture, *how: Any) -> images.Picture:
-        self._given, self._before, self._kept = picture, "", ""
+        self._given, self._before = picture, ""
         done: images.Picture = self._stylizer.restore(picture, *how)
-        return replace(done, notes=(*done.notes, self._kept)) if self._kept else done
+        kept = self._stylizer.painter.ended
+        return replace(done, notes=(*done.notes, kept)) if kept else done
+
+    def _enough(self) -> bool:
+        """Stopping keeps a picture that is being optimised, as the first Ctrl-C does in the shell."""
+        return self._job.stopped() and not self._given.animation
 
     def stop(self) -> bool:
         return self._job.stopped() and not self._begun
@@ -166,12 +173,9 @@ class _Painting:
     def _on_event(self, event: Any) -> None:
         self._begun = True
         if self._job.stopped():
-            so_far = f"stopped after {event.step} of {event.steps} steps"
             if self._given.animation:
-                raise Stopped(so_far)
-            # As Ctrl-C in the shell.
-            self._kept = f"{so_far}; the picture is kept"
-            raise KeyboardInterrupt(self._kept)
+                raise Stopped(f"stopped after {event.step} of {event.steps} steps")
+            return
         if time.monotonic() - self._shown >= LOOK_EVERY_S:
             self._shown = time.monotonic()
             self._before = self._before or self._viewed(images.to_pil(self._given))
