@@ -17,7 +17,7 @@ class UpscalerOptions(AnyEngineOptions):
     """Which net, and how it is run."""
 
     model: str = Field(
-        default="photo-compact",
+        default="photo",
         description="A name from `genstudio models`, a family (compact takes the scale that fits), "
         "or a file, also of the community (Real-ESRGAN and the like).",
     )

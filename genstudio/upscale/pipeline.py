@@ -43,7 +43,7 @@ class Upscale(Restorer):
     @classmethod
     def from_weights(
         cls,
-        model: str | Path = "photo-compact",
+        model: str | Path = "photo",
         *,
         device: "str | torch.device" = "auto",
         precision: str = "auto",

@@ -275,7 +275,7 @@ def test_a_folder_with_bad_pictures_finishes_lists_them_and_exits_1(run: Run) ->
     assert "b.png" in lines[-2]
     assert lines[-1] == "genstudio: 1 of 4 pictures failed"
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.png"))
-    assert written == [f"{name}-photo-compact-x4.png" for name in ("a", "c", "sub/d")]
+    assert written == [f"{name}-photo-x4.png" for name in ("a", "c", "sub/d")]
 
 
 def test_a_name_with_the_size_of_the_result(run: Run) -> None:

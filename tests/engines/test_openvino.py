@@ -149,13 +149,13 @@ def test_views_share_the_net() -> None:
 def test_softened_weights() -> None:
     ours, theirs = (
         Upscale.from_weights(
-            "photo-compact-x4", engine=engine, device="cpu", precision="float32", denoise_strength=0.4
+            "photo-x4", engine=engine, device="cpu", precision="float32", denoise_strength=0.4
         )
         for engine in ("openvino", "torch")
     )
     x = noisy(40, 30, 0)
     assert apart(ours(x, scale=4), theirs(x, scale=4)) <= 1
-    assert apart(ours(x, scale=4), Upscale.from_weights("photo-compact-x4")(x, scale=4)) > 2
+    assert apart(ours(x, scale=4), Upscale.from_weights("photo-x4")(x, scale=4)) > 2
 
 
 @needs_half

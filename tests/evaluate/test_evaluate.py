@@ -368,7 +368,7 @@ def test_several_models_in_one_run(
     theirs = tmp_path / "theirs.pth"
     torch.save(Compact(num_feat=8, num_conv=2, upscale=4).state_dict(), theirs)
     score = ["evaluate", "upscale", "--data", str(folder), "--metrics", "psnr", "--degradation", "web"]
-    models = [own_weights.with_suffix(".safetensors"), "photo-compact-x4", theirs]
+    models = [own_weights.with_suffix(".safetensors"), "photo-x4", theirs]
     alone = {}
     for model in models:
         assert main([*score, "--model", str(model), "--json"]) == 0
@@ -380,10 +380,10 @@ def test_several_models_in_one_run(
     bicubic = row["others"].pop("bicubic")
     assert {row["model"]: row["mean"], **row["others"]} == alone
     assert bicubic["psnr_y"] != row["mean"]["psnr_y"]
-    assert list(row["seconds_per_mp"]) == ["own", "photo-compact-x4", "theirs", "bicubic"]
+    assert list(row["seconds_per_mp"]) == ["own", "photo-x4", "theirs", "bicubic"]
     assert main([*score, "--model", first, "--against", others[0], "--against", others[1]]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[-4:]] == ["own", "photo-compact-x4", "theirs", "bicubic"]
+    assert [line.split()[0] for line in lines[-4:]] == ["own", "photo-x4", "theirs", "bicubic"]
 
 
 def test_a_mean_is_of_the_pictures_that_have_a_number(

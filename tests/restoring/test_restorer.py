@@ -532,9 +532,9 @@ def test_denoise_strength_goes_from_the_counterpart_to_the_model(installed: Path
         enlarged("tiny-x4", 0.5)
 
 
-def test_denoise_strength_refuses_a_counterpart_that_is_another_net(installed: Path) -> None:
+def test_denoise_strength_refuses_a_counterpart_of_another_scale(installed: Path) -> None:
     header, state = weights.load("tiny-x4", "upscale")
     path = installed / "upscale" / "tiny-photo-x4.safetensors"
     weights.save(path, state, header.model_copy(update={"counterpart": "upscale/tiny-x2"}))
-    with pytest.raises(UsageError, match="denoise_strength: expected upscale/tiny-x2 to be the net"):
+    with pytest.raises(UsageError, match="denoise_strength: expected upscale/tiny-x2 to enlarge 4 times"):
         Upscale.from_weights("tiny-photo-x4", device="cpu", denoise_strength=0.5)
