@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngImageFile
 
 from genstudio.errors import InputError
+from genstudio.images.metadata import exif
 from genstudio.images.metadata.model import Metadata, as_text, colour_model, fitted, orientation, upright
 from genstudio.images.turning import Array, turned
 
@@ -74,6 +75,8 @@ def from_pil(image: Image.Image) -> Picture:
     turn = None
     if image.format == "TIFF":  # which Pillow has turned already; the tags are of the file's own layout
         turn, metadata = 1, replace(metadata, exif=None)
+        if exif.X_RESOLUTION not in getattr(image, "tag_v2", ()):  # for which it makes one up
+            metadata = replace(metadata, dpi=None)
     return still(array, own_format(image), metadata, notes, turn)
 
 
@@ -224,11 +227,11 @@ def own_format(image: Image.Image) -> str:
 def described(image: Image.Image) -> Metadata:
     """Metadata of a loaded Pillow image, as they stand in its file."""
     info = image.info
-    exif = info.get("exif")
-    if not exif:
+    block = info.get("exif")
+    if not block:
         with contextlib.suppress(Exception):  # Pillow's parser raises anything; the pixels are still good
             tags = image.getexif()  # also knows PNG's raw profiles
-            exif = tags.tobytes() if len(tags) else None
+            block = tags.tobytes() if len(tags) else None
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     text: dict[str, str] = {}
     if image.format == "PNG":  # elsewhere `info` holds strings of Pillow's own
@@ -239,7 +242,7 @@ def described(image: Image.Image) -> Metadata:
     resources = info.get("photoshop")
     return Metadata(
         icc_profile=info.get("icc_profile") or None,
-        exif=exif if isinstance(exif, bytes) else None,
+        exif=block if isinstance(block, bytes) else None,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         dpi=info.get("dpi"),
         text=text,

@@ -66,6 +66,8 @@ def read(source: Path | str | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS)
             if png.is_16bit(head):
                 file.seek(0)
                 return still(png.decode(file.read()), "PNG", known or Metadata(), (*told, *said))
+            if known and known.icc_profile:
+                image.info["icc_profile"] = known.icc_profile  # by which CMYK is converted
             with bound.at(max_pixels):
                 array, notes = pixels(image)
             known = known or described(image)

@@ -69,6 +69,9 @@ def test_a_tiff_without_resolution_has_none(dtype: Any) -> None:
         tifffile.imwrite(file, ramp().astype(dtype), photometric="rgb", resolutionunit=1)
     picture = images.read(file.getvalue())
     assert picture.metadata.dpi is None
+    if dtype is np.uint8:
+        with Image.open(file) as image:
+            assert images.from_pil(image).metadata.dpi is None
     for format in ("TIFF", "PNG", "JPEG"):
         assert images.read(written(picture, format)[0]).metadata.dpi is None
 
