@@ -509,6 +509,8 @@ def test_gps_of_any_type_goes_there_and_back(gps: list[Any]) -> None:
         ((282, 2, 4, b"300\0", True), False),
         ((305, 12, 1, 3.5, True), False),
         ((306, 5, 1, (1, 0), True), False),
+        ((296, 11, 1, float("nan"), True), False),
+        ((274, 12, 1, float("inf"), True), False),
     ],
 )
 def test_each_tag_of_a_tiff_fails_alone(tag: Any, turned: bool, dtype: Any) -> None:

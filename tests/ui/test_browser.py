@@ -54,7 +54,7 @@ def test_an_error_is_said_in_plain_words(visit: Any) -> None:
     drop(seen, "pictures-upscale", BAD)
     seen.locator("#run-upscale").click()
     toast = seen.get_by_test_id("toast-body")
-    toast.get_by_text("page.png: expected a picture, found data of no known picture format").wait_for()
+    toast.get_by_text("page.png: SVG is not read").wait_for()
     assert "/tmp" not in toast.inner_text()
     assert "Traceback" not in seen.content()
     # The result before is not to be taken for this one's.

@@ -33,7 +33,7 @@ KINDS: list[tuple[str, bytes, str | None]] = [
     ("good.jpg", encoded(32, "JPEG"), None),
     ("huge.png", encoded(600), "expected at most 250,000 pixels"),
     ("corrupt.png", GOOD[: len(GOOD) // 2], "corrupt.png"),
-    ("wrong.png", b"%PDF-1.7 no picture", "no known picture format"),
+    ("wrong.png", b"%PDF-1.7 no picture", "PDF is not read"),
     ("empty.png", b"", "empty"),
     ("wrong.txt", b"no picture", "no known picture format"),
     ("too-large.png", bytes(MAX_PIXELS * 8 + 1_000_000), "413"),

@@ -185,7 +185,7 @@ def test_what_could_run_in_a_browser_does_not(name: str, page: Any, client: Any)
     shown = answer.headers["Content-Type"].startswith("image/png")
     assert shown or answer.headers["Content-Disposition"].startswith("attachment")
     sent = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
-    with pytest.raises(AppError, match=r"Invalid file type|no known picture format"):
+    with pytest.raises(AppError, match=r"Invalid file type|expected a picture, found a web page"):
         client.predict([sent], api_name="/upscale")
 
 

@@ -4,6 +4,7 @@ A field's bytes are taken over, never interpreted: a text keeps its encoding and
 field stands alone: one that is damaged is absent, and its neighbours are there.
 """
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,14 +28,14 @@ class Field:
     data: bytes
 
     def numbers(self) -> tuple[float, ...]:
-        """The values; those of a rational divided, without the undefined ones. Empty for text."""
+        """The values that are numbers; those of a rational divided. Empty for text."""
         if self.type == ASCII:
             return ()
         size, letter = _known(self.type)
         each = size // 2 if self.type in _RATIONALS else size
         values = struct.unpack(f"<{len(self.data) // each}{letter}", self.data)
         if self.type not in _RATIONALS:
-            return values
+            return tuple(value for value in values if math.isfinite(value))
         return tuple(a / b for a, b in zip(values[::2], values[1::2], strict=True) if b)
 
 
