@@ -8,6 +8,6 @@ running.py   runs the plan; a bad picture does not stop the rest
 """
 
 from genstudio.batch.planning import STDIO, Job, Plan, only_read, plan
-from genstudio.batch.running import Progress, Result, run
+from genstudio.batch.running import Progress, Result, content_of, run
 
-__all__ = ["STDIO", "Job", "Plan", "Progress", "Result", "only_read", "plan", "run"]
+__all__ = ["STDIO", "Job", "Plan", "Progress", "Result", "content_of", "only_read", "plan", "run"]

@@ -135,7 +135,7 @@ def _pictures(
     """Each job with what gives its picture, which is being read already if it is small."""
 
     def picture(job: Job) -> Picture:
-        return read(_standard_input() if job.source is None else job.source)
+        return read(content_of(job))
 
     ahead: Future[Picture] | None = None
     for job, following in zip(jobs, [*jobs[1:], None], strict=True):
@@ -145,7 +145,13 @@ def _pictures(
         yield job, partial(picture, job) if mine is None else mine.result
 
 
-def _standard_input() -> bytes:
+def content_of(job: Job) -> Path | bytes:
+    """What a job's picture is read from: its path, or the bytes of standard input.
+
+    Raises InputError where standard input is closed.
+    """
+    if job.source is not None:
+        return job.source
     try:
         return sys.stdin.buffer.read()
     except OSError as error:

@@ -12,7 +12,7 @@ from genstudio.classify.options import ClassifyOptions
 from genstudio.cli import process
 from genstudio.cli.app import JSON, TASK
 from genstudio.cli.pictures import refuse_name_of_file
-from genstudio.errors import BatchError, StudioError, UsageError
+from genstudio.errors import BugError, Stopped, StudioError, UsageError
 from genstudio.options import FileOptions, in_shell
 
 if TYPE_CHECKING:
@@ -32,25 +32,30 @@ def classify(
     plan = _plan(paths, options)
 
     from genstudio.classify.pipeline import Classify
+    from genstudio.cli import display
 
     classifier = Classify.from_options(options)
-    failed = 0
+    failures: list[StudioError] = []
     for job in plan.jobs:
         name = str(job.source or "-")
         try:
-            print(_row(name, _guesses(classifier, job, options), job.target, json), flush=True)
-        except StudioError as error:
+            row = _row(name, _guesses(classifier, job, options), job.target, json)
+        except Stopped:
+            raise
+        except Exception as error:
+            failure = error if isinstance(error, StudioError) else BugError.of(error)
             if not plan.is_batch:
-                raise
-            failed += 1
-            reason = in_shell(error)
+                raise failure from failure.__cause__
+            failures.append(failure)
+            reason = in_shell(failure)
             print(f"failed: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
-            if json:
-                print(_as_json(name, error=reason, exit_code=error.exit_code), flush=True)
+            if not json:
+                continue
+            row = _as_json(name, error=reason, exit_code=failure.exit_code)
+        print(row, flush=True)
     if plan.left_out:
         print(f"{plan.left_out} left out (no pictures, or earlier explanations)", file=sys.stderr)
-    if failed:
-        raise BatchError(f"{failed} of {len(plan.jobs)} pictures failed")
+    display.raise_failures(failures, len(plan.jobs))
 
 
 def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
@@ -77,8 +82,9 @@ def _plan(paths: Sequence[str], options: ClassifyOptions) -> "Plan":
 
 def _guesses(classifier: "Classify", job: "Job", options: ClassifyOptions) -> "list[Guess]":
     from genstudio import images
+    from genstudio.batch import content_of
 
-    picture = images.read(sys.stdin.buffer.read() if job.source is None else job.source)
+    picture = images.read(content_of(job))
     guesses = classifier(picture, top=len(classifier.classes))
     if job.target is not None:
         job.target.parent.mkdir(parents=True, exist_ok=True)

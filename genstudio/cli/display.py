@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from genstudio.batch import STDIO, Job, Plan, Result
-from genstudio.errors import BatchError, BugError, Stopped
+from genstudio.errors import BatchError, BugError, Stopped, StudioError
 from genstudio.options import in_shell
 
 if TYPE_CHECKING:
@@ -56,14 +56,19 @@ def run(steps: Callable[..., Iterator[Result]], plan: Plan, json: bool) -> None:
     print(", ".join(f"{n} {what}" for what, n in counts.items() if n), file=sys.stderr)
     for result in failed:
         print(f"  {failure(result)}", file=sys.stderr)
-    bugs = [result.error for result in failed if isinstance(result.error, BugError)]
+    raise_failures([result.error for result in failed if result.error], len(results))
+
+
+def raise_failures(failures: Sequence[StudioError], pictures: int) -> None:
+    """Raise BatchError, or BugError if one of them is, where pictures of a batch of so many have failed."""
+    bugs = [error for error in failures if isinstance(error, BugError)]
+    if bugs and os.environ.get("GENSTUDIO_DEBUG"):
+        for bug in bugs:
+            traceback.print_exception(bug.__cause__)
     if bugs:
-        if os.environ.get("GENSTUDIO_DEBUG"):
-            for bug in bugs:
-                traceback.print_exception(bug.__cause__)
-        raise BugError(f"{len(failed)} of {len(results)} pictures failed, {len(bugs)} by a bug in genstudio")
-    if failed:
-        raise BatchError(f"{len(failed)} of {len(results)} pictures failed")
+        raise BugError(f"{len(failures)} of {pictures} pictures failed, {len(bugs)} by a bug in genstudio")
+    if failures:
+        raise BatchError(f"{len(failures)} of {pictures} pictures failed")
 
 
 def _written(plan: Plan, results: Sequence[Result], begun: float) -> int:

@@ -111,6 +111,28 @@ def test_closed_streams(arguments: str, code: int, said: str | None, tmp_path: P
 
 
 @needs_posix
+def test_classify_goes_on_after_a_bug_too(tmp_path: Path) -> None:
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/b.png", 7), save(tmp_path / "in/c.png")
+    before = """
+from genstudio.classify import pipeline
+def from_options(options):
+    def classifier(picture, top):
+        if picture.width == 7: raise ZeroDivisionError("seven")
+        return [types.SimpleNamespace(label="cat", probability=0.9)]
+    classifier.classes = ("cat",)
+    return classifier
+pipeline.Classify = types.SimpleNamespace(from_options=from_options)
+"""
+    done = shell("classify in", tmp_path, before)
+    assert done.returncode == 70
+    assert done.stdout.count("cat") == 2
+    assert done.stderr.splitlines()[-1].endswith("1 of 3 pictures failed, 1 by a bug in genstudio")
+    assert shell("classify - <&-", tmp_path, before).stderr.startswith(
+        "genstudio: standard input: cannot be read"
+    )
+
+
+@needs_posix
 def test_one_picture_that_meets_a_bug_does_not_end_the_batch(tmp_path: Path) -> None:
     save(tmp_path / "in/a.png"), save(tmp_path / "in/b.png", 7), save(tmp_path / "in/c.png")
     done = shell("upscale in out", tmp_path)
