@@ -93,6 +93,11 @@ def precision(
     return next(dtype for dtype in (*_fast_formats(device), torch.float32) if supported[dtype])
 
 
+def training_precision(requested: str, device: "torch.device") -> "torch.dtype":
+    """As `precision`, to train in: "auto" takes float16 on CUDA alone, where accelerate scales the loss."""
+    return precision(requested, device, supports_half=requested != "auto" or device.type == "cuda")
+
+
 def check_precision(requested: str) -> None:
     """Raise UsageError for a name that is none of `PRECISIONS`."""
     if requested not in PRECISIONS:

@@ -43,11 +43,13 @@ def words(root: Root, recipe: str, run: str, options: TrainOptions, *, resume: b
     given["data"] = data if data.is_dir() or not _WORD.fullmatch(str(options.data)) else options.data
     if options.styles is not None:
         given["styles"] = root.pictures(str(options.styles))
+    if options.validate_ is not None:
+        given["validate_"] = root.pictures(str(options.validate_))
     for text in (options.metric or "", *(setting.partition("=")[2] for setting in options.set)):
         root.below(text)  # weights may be named by a path
     said = ["train", recipe, f"--out={out}", *(["--resume"] if resume else [])]
     for name, value in given.items():
-        flag = f"--{name.replace('_', '-')}"
+        flag = f"--{name.strip('_').replace('_', '-')}"
         if isinstance(value, bool):
             said += [flag] if value else []
         else:

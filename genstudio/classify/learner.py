@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from genstudio import device as devices
 from genstudio.classify.airbench import Airbench, AirbenchConfig
 from genstudio.classify.augment import Augmentation
 from genstudio.classify.classifier import Classifier, as_input, batches, logits_of
@@ -36,6 +37,10 @@ class ClassifyRecipe(Recipe):
     warmup: float = 0.1
     label_smoothing: float = 0.0
     warm_start: None = None  # always from nothing
+
+    @property
+    def best_by(self) -> str | None:
+        return "cross_entropy"
 
 
 class ClassifyLearner(OneNet):
@@ -97,7 +102,7 @@ class ClassifyLearner(OneNet):
 
         The mean of statistics is not the statistics of the mean net, so normalisations get theirs anew first.
         """
-        dtype: torch.dtype = getattr(torch, self.recipe.precision)
+        dtype: torch.dtype = devices.training_precision(self.recipe.precision, self.device)
         if isinstance(net, Airbench):
             some = batches(self.part.pixels[self.few.to(self.device)])
             with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):

@@ -14,14 +14,18 @@ from genstudio.classify.keras_cnn import KerasCNNConfig
 from genstudio.classify.learner import ClassifyLearner, ClassifyRecipe
 from genstudio.data.labelled import LabelledSet, open_labelled
 from genstudio.errors import InputError
+from genstudio.options import OptionError
 from genstudio.training.options import TrainOptions
 
 
 def open_data(options: TrainOptions, recipe: ClassifyRecipe) -> tuple[LabelledSet, ClassifyRecipe]:
     """The set that `options` name, and the recipe with its classes and colours.
 
-    Raises InputError where it cannot be read, or has other classes than the run began with.
+    Raises InputError where it cannot be read, or has other classes than the run began with, OptionError for
+    pictures to validate on.
     """
+    if options.validate_ is not None:
+        raise OptionError("validate", f"{recipe.name} holds back some of its own pictures; leave it out")
     data = open_labelled(options.data, recipe.net.side_px, download=options.download)
     if recipe.net.classes not in ((), data.classes):
         raise InputError(

@@ -4,7 +4,7 @@
     process.py    how a command begins and ends: streams, signals, errors, exit codes
     display.py    progress and results of a batch, tables of weights
     pictures.py stylize.py classify.py generate.py    the tasks
-    training.py evaluate.py compare.py models.py bench.py ui.py    the other commands
+    training.py recipes.py evaluate.py compare.py models.py bench.py ui.py    the other commands
 
 Options come from the tasks' own models. The module of a command is imported when that command is run.
 """
@@ -18,4 +18,7 @@ from genstudio.cli.app import app
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. `arguments` are sys.argv[1:] if not given."""
-    return process.run(app, sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["train", "--list"]:  # takes no recipe and no pictures, which `train` cannot do without
+        words = ["train --list"]
+    return process.run(app, words)

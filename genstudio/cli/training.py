@@ -1,11 +1,11 @@
 """From pictures to a run, from a run to weights."""
 
-import importlib
 import json as jsonlib
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,22 +14,23 @@ from genstudio.errors import Stopped, UsageError
 from genstudio.tasks import TASKS
 from genstudio.training.options import TrainOptions
 
+if TYPE_CHECKING:
+    from genstudio.training.run import Sitting
+
 
 def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
-    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.
+    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder. `genstudio train
+    --list` shows all recipes.
 
     Parameters
     ----------
     recipe
         TASK/NAME of the weights to make.
     """
-    task = recipe.partition("/")[0]
-    if task not in TASKS:
-        raise UsageError(f"expected a recipe TASK/NAME (tasks: {', '.join(TASKS)}), found {recipe!r}")
-
+    from genstudio.cli.recipes import module_of
     from genstudio.training import run
 
-    module = importlib.import_module(TASKS[task].recipes.partition(":")[0])
+    module = module_of(recipe)
     sitting = run.train(module, recipe, options)
     result = sitting.result
     if result is None:
@@ -37,10 +38,32 @@ def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
         print(f"ready to train on {sitting.pictures} pictures in {sitting.run}", file=sys.stderr)
         return
     so_far = f"{sitting.run}: step {result.step} of {sitting.recipe.steps} after {result.minutes:.0f} minutes"
-    todo = f"genstudio export {sitting.run}" if result.finished else "--resume goes on"
-    print(f"{so_far}; {todo}", file=sys.stderr)
+    print(f"{so_far}; {_todo(sitting)}", file=sys.stderr)
     if result.stopped and not result.finished:
         raise Stopped(f"stopped; {sitting.run} is saved")
+
+
+def recipes() -> None:
+    """Show all recipes: what they make, what they need, and what they cost."""
+    from genstudio.cli.recipes import rows
+
+    for row in rows():
+        print(f"{row.recipe.name}  {row.needs}  {row.recipe.steps:,} steps")
+        if row.about:
+            print(f"    {row.about}")
+
+
+def _todo(sitting: "Sitting") -> str:
+    """What can be done with a run now: a command that works as it stands, or how to go on."""
+    if sitting.result is None or not sitting.result.finished:
+        return "--resume goes on"
+    task, _, name = sitting.recipe.name.partition("/")
+    free, n = f"my-{name}", 1
+    while (weights.own() / task / f"{free}.safetensors").exists():
+        n += 1
+        free = f"my{n}-{name}"  # an upscaler's name ends in its scale
+    words = ["genstudio", "export", str(sitting.run), "--name", f"{task}/{free}"]
+    return shlex.join([*words, "--data-license", "unknown", "--advice", f"trained by {sitting.recipe.name}"])
 
 
 def export(

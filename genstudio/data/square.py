@@ -1,10 +1,12 @@
 """Any picture as the square of RGB pixels that classifiers look at and generators make."""
 
+import logging
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,19 @@ from genstudio.images.picture import to_8bit
 
 Pixels = npt.NDArray[np.uint8]
 AT_ONCE = 256  # pictures held decoded
+SAY_EVERY_S = 10
+log = logging.getLogger("genstudio")
+T = TypeVar("T")
+
+
+def said(items: Iterable[T], total: int) -> Iterator[T]:
+    """The items as they are; says every few seconds how many of `total` pictures are prepared."""
+    last = time.monotonic()
+    for done, item in enumerate(items):
+        if time.monotonic() - last > SAY_EVERY_S:
+            log.warning("preparing pictures: %d of %d", done, total)
+            last = time.monotonic()
+        yield item
 
 
 def read_squares(files: Sequence[Path], side_px: int) -> Iterator[Pixels | InputError]:
@@ -28,8 +43,9 @@ def read_squares(files: Sequence[Path], side_px: int) -> Iterator[Pixels | Input
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), AT_ONCE):
-            yield from pool.map(read, files[start : start + AT_ONCE])
+        starts = range(0, len(files), AT_ONCE)
+        results = (each for start in starts for each in pool.map(read, files[start : start + AT_ONCE]))
+        yield from said(results, len(files))
 
 
 def read_square(file: Path, side_px: int) -> Pixels:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ import platformdirs
 from PIL import Image
 
 from genstudio import images
-from genstudio.data.square import Pixels, on_white
+from genstudio.data.square import Pixels, on_white, said
 from genstudio.errors import InputError
+from genstudio.images.atomic import as_output_error
 
 log = logging.getLogger("genstudio")
 
@@ -39,19 +41,32 @@ class Entry:
 
 
 class PictureStore:
-    """RGB pictures, uint8 (height, width, 3), as views into one memory map, transparency laid on white; in
-    the order of their file names."""
+    """RGB pictures, uint8 (height, width, 3), as views into a memory map, transparency laid on white; in the
+    order of their file names.
 
-    def __init__(self, folder: Path) -> None:
-        self.entries = [Entry(**entry) for entry in json.loads((folder / "index.json").read_text("utf-8"))]
-        self._pixels: Pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
+    Args:
+        folder: of the store.
+        validation: another store, whose pictures are those to validate on; their indices come after the
+            others. None: some of the pictures are held back.
+    """
+
+    def __init__(self, folder: Path, validation: Path | None = None) -> None:
+        self.entries: list[Entry] = []
+        self._maps: list[Pixels] = []
+        self._firsts: list[int] = []
+        for each in filter(None, (folder, validation)):
+            self._firsts.append(len(self.entries))
+            self.entries += [Entry(**entry) for entry in json.loads((each / "index.json").read_text("utf-8"))]
+            self._maps.append(np.memmap(each / "pixels.u8", np.uint8, mode="r"))
 
     def __len__(self) -> int:
-        return len(self.entries)
+        """The number of pictures, those of another store to validate on left out."""
+        return [*self._firsts, len(self.entries)][1]
 
     def __getitem__(self, index: int) -> Pixels:
         e = self.entries[index]
-        return self._pixels[e.offset : e.offset + e.height * e.width * 3].reshape(e.height, e.width, 3)
+        pixels = self._maps[bisect(self._firsts, index) - 1]
+        return pixels[e.offset : e.offset + e.height * e.width * 3].reshape(e.height, e.width, 3)
 
     def split(self, held_back: float = 0.08) -> tuple[list[int], list[int]]:
         """Indices for training and validation; a picture's part depends on its name alone, so it never
@@ -60,6 +75,8 @@ class PictureStore:
         With fewer than two pictures on a side, the same pictures serve both (a single picture can be
         overfitted on purpose).
         """
+        if len(self._maps) > 1:
+            return list(range(len(self))), list(range(len(self), len(self.entries)))
         fraction = [int(hashlib.sha256(e.name.encode()).hexdigest()[:8], 16) / 2**32 for e in self.entries]
         train = [i for i, f in enumerate(fraction) if f >= held_back]
         validate = [i for i, f in enumerate(fraction) if f < held_back]
@@ -97,17 +114,34 @@ def store_cache() -> Path:
     return platformdirs.user_cache_path("genstudio") / "stores"
 
 
-def open_store(folder: Path, cache: Path, min_side_px: int) -> PictureStore:
+def digest(folder: Path) -> str:
+    """A short digest of the names, sizes and dates of all files below a folder; of no folder, its name's."""
+    listing = [
+        (f.relative_to(folder).as_posix(), f.stat().st_size, f.stat().st_mtime_ns)
+        for f in sorted(folder.rglob("*"))
+        if f.is_file()
+    ]
+    return hashlib.sha256(json.dumps(listing or str(folder)).encode()).hexdigest()[:16]
+
+
+def open_store(folder: Path, cache: Path, min_side_px: int, validation: Path | None = None) -> PictureStore:
     """The store of every picture below `folder`, decoded into `cache` on first use.
 
     Args:
         folder: searched recursively.
         cache: where stores are kept; each is a folder named by the content's key.
         min_side_px: pictures with a shorter side are left out, and named.
+        validation: folder of the pictures to validate on; some of `folder`'s if None.
 
     Raises:
-        InputError: `folder` is missing or holds no usable picture.
+        InputError: a folder is missing or holds no usable picture.
+        OutputError: no room for the store.
     """
+    homes = [_prepared(each, cache, min_side_px) for each in (folder, validation) if each]
+    return PictureStore(*homes)
+
+
+def _prepared(folder: Path, cache: Path, min_side_px: int) -> Path:
     if not folder.is_dir():
         raise InputError(f"expected a folder of pictures, found no folder at {folder}; check --data")
     files = sorted(f for f in folder.rglob("*") if f.is_file() and images.is_picture_name(f))
@@ -118,12 +152,13 @@ def open_store(folder: Path, cache: Path, min_side_px: int) -> PictureStore:
         # Decoded beside its place and renamed into it: never half there, and two processes may both do it.
         partial = cache / f"{key}.{os.getpid()}.part"
         try:
-            _decode(folder, files, partial, min_side_px)
+            with as_output_error(f"{cache} (the pictures prepared for training)"):
+                _decode(folder, files, partial, min_side_px)
             with contextlib.suppress(OSError):  # another process was first: its store is as good
                 partial.rename(home)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return PictureStore(home)
+    return home
 
 
 def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> None:
@@ -149,7 +184,7 @@ def _decode(folder: Path, files: list[Path], home: Path, min_side_px: int) -> No
 
 
 def _readable(files: list[Path]) -> Iterator[tuple[Path, Pixels]]:
-    for file in files:
+    for file in said(files, len(files)):
         try:
             yield file, on_white(next(iter(images.read(file).frames)))
         except InputError as error:

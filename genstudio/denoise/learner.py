@@ -65,6 +65,16 @@ class DenoiseRecipe(Recipe):
     validation_px: int = 256
 
     @property
+    def best_by(self) -> str | None:
+        if self.clean == "none":
+            return "psnr_neighbour"
+        return "psnr_photo" if self.noise == "photo" else "psnr_25"
+
+    @property
+    def best_is(self) -> Literal["least", "most"]:
+        return "most"
+
+    @property
     def min_side_px(self) -> int:
         """The shortest side a training picture may have."""
         return self.crop_px * (2 if self.clean == "none" else 1)
@@ -79,7 +89,7 @@ class DenoiseLearner(OneNet):
         net = build(recipe.net)
         if recipe.warm_start:
             warm_start(net, recipe.net, recipe.warm_start)
-        super().__init__(net, recipe.lr, recipe.warmup, store)
+        super().__init__(net, recipe.lr, recipe.warmup, store, recipe.validation_pictures)
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy (N, 3, crop, crop), level of its noise (N,), clean (N, 3, crop, crop)."""

@@ -21,6 +21,7 @@ from genstudio import images
 from genstudio.data.labelled import BY_NAME, FOLDERS, PartName, open_labelled
 from genstudio.data.square import Pixels, read_squares
 from genstudio.errors import InputError
+from genstudio.images.atomic import as_output_error
 
 log = logging.getLogger("genstudio")
 
@@ -64,10 +65,11 @@ def open_pictures(where: Path, cache: Path, side_px: int, *, download: bool = Fa
         partial = cache / f"{home.name}.{os.getpid()}.part"
         partial.mkdir(parents=True)
         try:
-            if _has_classes(where):
-                _prepare_labelled(where, side_px, partial)
-            else:
-                _prepare_flat(where, files, side_px, partial)
+            with as_output_error(f"{cache} (the pictures prepared for training)"):
+                if _has_classes(where):
+                    _prepare_labelled(where, side_px, partial)
+                else:
+                    _prepare_flat(where, files, side_px, partial)
             with contextlib.suppress(OSError):  # another process was first: its set is as good
                 partial.rename(home)
         finally:

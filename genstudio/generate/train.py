@@ -14,6 +14,7 @@ from genstudio.generate.dcgan import DCGANConfig
 from genstudio.generate.learner import GANLearner, GANRecipe
 from genstudio.generate.pictures import PictureSet, open_pictures
 from genstudio.measures.features import extractor
+from genstudio.options import OptionError
 from genstudio.training.options import TrainOptions
 
 
@@ -21,8 +22,11 @@ def open_data(options: TrainOptions, recipe: GANRecipe) -> tuple[PictureSet, GAN
     """The pictures that `options` name, and the recipe with their classes and the name of its metric.
 
     Raises InputError where they cannot be read, are less than two, or have other classes than the run, and
-    what `extractor` does for a metric that is not to be had: now, before anything is made.
+    what `extractor` does for a metric that is not to be had: now, before anything is made. OptionError for
+    pictures to validate on.
     """
+    if options.validate_ is not None:
+        raise OptionError("validate", f"{recipe.name} holds back some of its own pictures; leave it out")
     metric = extractor(recipe.metric).name
     pictures = open_pictures(options.data, store_cache(), recipe.net.size, download=options.download)
     if len(pictures) < 2:

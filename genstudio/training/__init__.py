@@ -12,5 +12,6 @@ optimizer.py   Muon, and Adam for the rest
 checkpoint.py  what a run can go on from
 stats.py       the numbers of a run, step by step
 progress.py    how far it is, on a terminal
-stop.py        Ctrl-C and SIGTERM end it well
+lock.py        one process trains in a run at a time
+stop.py        Ctrl-C, SIGTERM and SIGHUP end it well
 """

@@ -1,5 +1,7 @@
 """What learners of one net on a store of pictures have in common; `recipe.Learner` is the whole of one."""
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,14 +12,26 @@ from genstudio.data.store import PictureStore
 from genstudio.training.loop import cosine
 from genstudio.training.optimizer import muon
 
+log = logging.getLogger("genstudio")
+
 
 class OneNet:
     """A net, its optimizer and schedule, and the two parts of the store.
 
     Without a store a learner can only load and export.
+
+    Args:
+        most_validated: the number of pictures that are validated on, if so many are held back.
     """
 
-    def __init__(self, net: nn.Module, lr: float, warmup: float, store: PictureStore | None) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        lr: float,
+        warmup: float,
+        store: PictureStore | None,
+        most_validated: int = 64,
+    ) -> None:
         self.store = store
         self.net = net.to(memory_format=torch.channels_last)
         self.optimizer: Any = muon(net, lr)
@@ -25,7 +39,12 @@ class OneNet:
         self.wrapped = net
         self.device = torch.device("cpu")
         if store is not None:
-            self.train_part, self.validation_part = store.split()
+            self.train_part, held_back = store.split()
+            if set(held_back) & set(self.train_part):
+                log.warning(
+                    "too few pictures to hold any back: validation is on pictures that are trained on"
+                )
+            self.validation_part = spread(held_back, most_validated)
 
     def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
         self.device = accelerator.device
@@ -41,6 +60,12 @@ class OneNet:
 
     def export(self, net: nn.Module) -> nn.Module:
         return net
+
+
+def spread(indices: Sequence[int], most: int) -> list[int]:
+    """At most `most` of them, from the first to the last evenly."""
+    count = min(most, len(indices))
+    return [indices[k * len(indices) // count] for k in range(count)]
 
 
 def channels_last(x: Tensor) -> Tensor:

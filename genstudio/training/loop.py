@@ -9,7 +9,9 @@
 Device, mixed precision, gradient accumulation and several processes are accelerate's. Whatever a step draws
 at random comes from its own number, so a resumed run goes on exactly as the straight one would have.
 
-A run is a folder:  recipe.json  run.json  stats.jsonl  samples/  last.ckpt  best.ckpt  tensorboard/
+A run is a folder:
+
+    recipe.json  run.json  stats.jsonl  samples/  last.ckpt  previous.ckpt  best.ckpt  tensorboard/
 """
 
 import json
@@ -28,14 +30,17 @@ from accelerate import Accelerator
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from genstudio import device as devices
 from genstudio.errors import UsageError
+from genstudio.images.atomic import as_output_error
 from genstudio.training import checkpoint
 from genstudio.training.progress import Progress
 from genstudio.training.recipe import Learner, Recipe, Update
-from genstudio.training.stats import STATS, Remarks, forget, record
+from genstudio.training.stats import STATS, Divergence, Remarks, forget, record
 from genstudio.training.stop import StopRequest
 
 NOTES = "run.json"
+MIXED = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "no"}
 log = logging.getLogger("genstudio")
 
 
@@ -85,6 +90,7 @@ def train(
         notes: what else is to be known of the run, for its `run.json`.
 
     Raises:
+        OutputError: the disk is full, or not to be written to.
         UsageError: fewer steps than the run has made, or than one update takes.
         WeightsError: `resume` without a usable checkpoint; losses or weights that are no longer finite, which
             are never saved.
@@ -96,7 +102,7 @@ def train(
         )
     accelerator = Accelerator(
         cpu=device == "cpu",
-        mixed_precision={"bfloat16": "bf16", "float16": "fp16", "float32": "no"}[recipe.precision],
+        mixed_precision=MIXED[devices.training_precision(recipe.precision, devices.pick(device))],
         gradient_accumulation_steps=recipe.accumulate,
         log_with="tensorboard",
         project_dir=run,
@@ -112,9 +118,7 @@ def train(
     save = partial(checkpoint.save, average=average, scaler=accelerator.scaler, measure=recipe.measure)
     k, spent, best = 0, 0.0, math.inf
     if resume:
-        k, spent, best, by = checkpoint.load(
-            run / "last.ckpt", learner, average, accelerator.device, accelerator.scaler
-        )
+        k, spent, best, by = checkpoint.load(run, learner, average, accelerator.device, accelerator.scaler)
         if recipe.measure and by and by != recipe.measure:
             log.warning("%s: the best net is sought anew, by %s (was %s)", run, recipe.measure, by)
             best = math.inf
@@ -128,7 +132,7 @@ def train(
         if notes is not None:
             (run / NOTES).write_text(json.dumps(notes, indent=2), "utf-8")
     if main and not resume:
-        for old in (STATS, "best.ckpt"):
+        for old in (STATS, checkpoint.BEST):
             (run / old).unlink(missing_ok=True)
     elif main:
         forget(run, k)
@@ -137,14 +141,20 @@ def train(
     began = time.monotonic()
     saved = began
     scores: dict[str, float] = {}
-    stop = StopRequest()
-    with stop, Progress(recipe.name, recipe.steps, k, enabled=main) as progress:
+    sign = 1 if recipe.best_is == "least" else -1
+    divergence = Divergence(run)
+    with (
+        StopRequest() as stop,
+        as_output_error(str(run)),
+        Progress(recipe.name, recipe.steps, k, enabled=main, minutes=minutes) as progress,
+    ):
         first = k
         while k < recipe.steps:
             torch.manual_seed(_seed(recipe.seed, k, accelerator.process_index))
             with accelerator.accumulate(*wrapped):
                 losses = learner.step(learner.batch(k, accelerator.process_index), k / recipe.steps, update)
             k += 1
+            progress.step(k)
             now = time.monotonic()
             # Gradients that wait to be complete are not saved, so a sitting neither ends nor is saved then.
             whole = accelerator.sync_gradients
@@ -163,37 +173,48 @@ def train(
                 for name, value in values.items():
                     if not math.isfinite(value):
                         raise checkpoint.diverged(run, k, f"a loss of {value} ({name})")
+                progress.show(values)
                 rate = (k - first) * recipe.batch_size * accelerator.num_processes / (now - began)
-                progress.show(k, values, rate)
                 record(
                     accelerator,
                     run,
                     k,
                     values | {"pictures_per_second": rate, "minutes": spent + (now - began) / 60},
                 )
-            if main and (k % recipe.validate_every == 0 or k == recipe.steps):
-                with torch.no_grad(), Remarks(run, k):
-                    scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
-                progress.note(k, scores)
-                record(accelerator, run, k, scores)
-                if recipe.best_by is not None and scores[recipe.best_by] < best:
-                    best = scores[recipe.best_by]
-                    save(run / "best.ckpt", None, step=k, minutes=spent + (now - began) / 60, best=best)
-            if main and (last or (whole and now - saved > recipe.checkpoint_minutes * 60)):
-                save(run / "last.ckpt", learner, step=k, minutes=spent + (now - began) / 60, best=best)
+            if main and "loss" in losses:
+                divergence.see(losses["loss"])
+            validates = main and (k % recipe.validate_every == 0 or k == recipe.steps)
+            minutes_so_far = spent + (now - began) / 60
+            # Before validation, which may take long and be interrupted.
+            if main and (last or (whole and (validates or now - saved > recipe.checkpoint_minutes * 60))):
+                save(run / checkpoint.LAST, learner, step=k, minutes=minutes_so_far, best=best)
                 saved = now
-            if last:
+            if validates and not stop.asked:
+                progress.doing("validating")
+                ended = False
+                with stop.interrupts(), torch.no_grad(), Remarks(run, k):
+                    divergence.check()
+                    scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
+                    progress.note(k, scores)
+                    record(accelerator, run, k, scores)
+                    ended = True
+                score = scores.get(recipe.best_by or "")
+                if score is not None and sign * score < best:
+                    best = sign * score
+                    save(run / checkpoint.BEST, None, step=k, minutes=minutes_so_far, best=best)
+                if not ended:
+                    (run / "samples" / f"{k:07d}.png").unlink(missing_ok=True)  # it may be half a picture
+            # Alone it need not wait for one more step; several processes leave together.
+            if last or (validates and whole and stop.asked and not accelerator.use_distributed):
                 break
     accelerator.end_training()
     return Result(k, k >= recipe.steps, stop.asked, spent + (time.monotonic() - began) / 60, scores)
 
 
 def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:
-    """The EMA net of a run's best checkpoint, or its last, on the CPU; its step, and the minutes it took."""
+    """The EMA net of a run's best checkpoint, else its last, on the CPU; its step and minutes."""
     average = averaged(learner.net)
-    best = run / "best.ckpt"
-    path = best if best.is_file() else run / "last.ckpt"
-    step, spent, *_ = checkpoint.load(path, None, average, torch.device("cpu"))
+    step, spent = checkpoint.load_average(run, average)
     return average.module, step, spent
 
 

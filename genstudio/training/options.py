@@ -27,6 +27,11 @@ class TrainOptions(Options):
         default=None,
         description="Model whose answers are learned from, a file that spandrel reads (upscale/photo, art).",
     )
+    validate_: Path | None = Field(
+        default=None,
+        description="Folder with the pictures to validate on, in place of some that are held back (upscale, "
+        "denoise, stylize).",
+    )
     out: Path | None = Field(default=None, description="Folder of the run; runs/NAME if not given.")
     steps: int | None = Field(
         default=None, ge=1, description="Train this many steps instead of the recipe's."

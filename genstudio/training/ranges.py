@@ -19,7 +19,7 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     r"|least_area|jitter": ("from 0 to 1", lambda x: 0 <= x <= 1),
     r"\w*lr|clip_norm": ("above 0", lambda x: x > 0),
     r"augmentation\.\w+_px": ("of at least 0", lambda x: x >= 0),
-    r"steps|batch_size|accumulate|validate_every|penalty_every|adapt_pictures|worked_on|most_steps|reduction"
+    r"steps|batch_size|validation_pictures|accumulate|validate_every|penalty_every|adapt_pictures|worked_on|most_steps|reduction"
     r"|\w+_px|\w*widths?|latent|depth|levels|growth|code|scale|channels|kernels|ranks|net\.eyes": (
         "of at least 1",
         lambda x: x >= 1,

@@ -61,23 +61,33 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What the loop itself reads of a recipe; a task's recipe adds its own."""
+    """What the loop itself reads of a recipe; a task's recipe adds its own.
+
+    With `precision` "auto" a run computes in bfloat16 where the device has instructions for it, else in
+    float32. It validates on at most `validation_pictures` of the pictures held back.
+    """
 
     name: str
     steps: int
     batch_size: int
     seed: int = 0
-    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     accumulate: int = 1
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     validate_every: int = 2_000
+    validation_pictures: int = 64
     checkpoint_minutes: float = 5.0
 
     @property
     def best_by(self) -> str | None:
-        """Of validation's scores: where it is least, best.ckpt keeps that net as well."""
+        """Of validation's scores: where it is best, best.ckpt keeps that net as well."""
         return None
+
+    @property
+    def best_is(self) -> Literal["least", "most"]:
+        """Which values of the score `best_by` are the better ones."""
+        return "least"
 
     @property
     def measure(self) -> str | None:

@@ -21,10 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from genstudio import __version__, weights
 from genstudio import device as devices
-from genstudio.data.store import PictureStore, open_store, store_cache
-from genstudio.errors import InputError, OutputError, UsageError, WeightsError
+from genstudio.data.store import PictureStore, digest, open_store, store_cache
+from genstudio.errors import InputError, UsageError, WeightsError
 from genstudio.options import OptionError
-from genstudio.training import loop, ranges
+from genstudio.training import checkpoint, loop, ranges
+from genstudio.training.lock import locked
 from genstudio.training.loop import NOTES
 from genstudio.training.options import TrainOptions
 
@@ -45,8 +46,10 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     """Train recipe `name` of a task's train `module`. A dry run makes the net and two batches, nothing else.
 
     Raises:
-        UsageError: no such recipe, or an override that does not fit.
+        UsageError: no such recipe, an override that does not fit, a run where another process trains, or
+            that lies in the folder of pictures.
         InputError: no usable pictures in `options.data`.
+        OutputError: the folder of the run cannot be written to.
         DeviceError: a device this machine lacks.
         WeightsError: `resume` without a usable checkpoint, warm-start weights that are missing, or training
             that has diverged.
@@ -54,6 +57,21 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
     run = options.out or Path("runs") / name.partition("/")[2]
     recipe = pick(module.RECIPES, name)
     devices.pick(options.device)
+    for folder in filter(None, (options.data, options.styles, options.validate_)):
+        if run.resolve().is_relative_to(folder.resolve()):
+            raise OptionError(
+                "out",
+                f"expected a folder outside {folder}, whose pictures are read, found {run}; choose another",
+            )
+    if options.dry_run:
+        return _train(module, name, recipe, run, options)
+    with locked(run):
+        return _train(module, name, recipe, run, options)
+
+
+def _train(module: ModuleType, name: str, recipe: Any, run: Path, options: TrainOptions) -> Sitting:
+    if not options.resume and not options.dry_run and checkpoint.exists(run):
+        raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
     begun = None
     if options.resume:
         # What the run began with goes on; only what is asked for now changes it.
@@ -74,17 +92,11 @@ def train(module: ModuleType, name: str, options: TrainOptions) -> Sitting:
         for k in range(2):
             learner.batch(k, 0)
         return Sitting(run, recipe, len(data), None)
-    if not options.resume and (run / "last.ckpt").exists():
-        raise UsageError(f"{run} already holds a run; add --resume to go on with it, or choose another --out")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{run}: the folder of the run cannot be made ({error.strerror}); choose another --out"
-        ) from None
+    _say_of_launchers()
     notes = {
         "recipe": name,
         "data": " and ".join(each.resolve().name for each in (options.data, options.styles) if each),
+        "data_digest": " ".join(digest(each) for each in (options.data, options.styles) if each),
         "pictures": len(data),
         "hardware": hardware(),
         "code_version": __version__,
@@ -109,11 +121,14 @@ def _say_what_changed(run: Path, begun: Any, recipe: Any, notes: dict[str, Any])
     was, now = (dataclasses.asdict(each) for each in (begun, recipe))
     changes = [f"{key} {now[key]} (was {was[key]})" for key in now if now[key] != was[key]]
     known = _read(run / NOTES, "data")["data"] if (run / NOTES).is_file() else notes["data"]
+    before = _read(run / NOTES, "data").get("data_digest") if (run / NOTES).is_file() else None
     if known.rpartition(", then ")[2] != notes["data"]:
         changes.append(f"data {notes['data']} (was {known})")
         notes["data"] = f"{known}, then {notes['data']}"
     else:
         notes["data"] = known
+        if before not in (None, notes["data_digest"]):
+            changes.append(f"data {notes['data']} (their files have changed since)")
     if changes:
         log.warning("%s goes on with %s", run, ", ".join(changes))
 
@@ -124,7 +139,17 @@ def open_pictures(options: TrainOptions, recipe: Any) -> tuple[PictureStore, Any
         raise OptionError(
             "download", f"expected a recipe on sets that have names, found {recipe.name}; leave it out"
         )
-    return open_store(options.data, store_cache(), recipe.min_side_px), recipe
+    return open_store(options.data, store_cache(), recipe.min_side_px, options.validate_), recipe
+
+
+def _say_of_launchers() -> None:
+    """`accelerate launch --cpu --num_processes N` starts one process, whatever N is."""
+    launched = os.environ.get("ACCELERATE_MIXED_PRECISION") is not None
+    if launched and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" and "RANK" not in os.environ:
+        log.warning(
+            "training in one process, for accelerate launch starts no more on processors; for N of them: "
+            "torchrun --nproc_per_node N -m genstudio train ..."
+        )
 
 
 def export(

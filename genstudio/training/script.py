@@ -27,7 +27,8 @@ def main(task: str, arguments: Sequence[str] | None = None) -> int:
         if field.default == ():
             kind = {"action": "append"}
         parser.add_argument(
-            f"--{name.replace('_', '-')}",
+            f"--{name.strip('_').replace('_', '-')}",
+            dest=name,
             required=field.is_required(),
             help=(field.description or "").replace("%", "%%"),
             **kind,

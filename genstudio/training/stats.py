@@ -3,11 +3,15 @@
 import contextlib
 import json
 import logging
+from collections import deque
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 STATS = "stats.jsonl"
+DIVERGED = 4
 log = logging.getLogger("genstudio")
 
 
@@ -32,6 +36,35 @@ def forget(run: Path, k: int) -> None:
     partial = stats.with_suffix(".part")
     partial.write_text("".join(kept), "utf-8")
     partial.replace(stats)
+
+
+class Divergence:
+    """Notices a loss that stays finite and yet is far above what it was before anything was learned."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._first: Tensor | None = None
+        self._recent: deque[Tensor] = deque(maxlen=20)
+
+    def see(self, loss: Tensor) -> None:
+        """The loss of the next step."""
+        loss = loss.detach().float()
+        if self._first is None:
+            self._first = loss
+        self._recent.append(loss)
+
+    def check(self) -> None:
+        """Warn where the mean of the latest losses is more than `DIVERGED` times the first one."""
+        if self._first is None:
+            return
+        times = (torch.stack(list(self._recent)).mean() / self._first).item()
+        if times > DIVERGED:
+            log.warning(
+                "%s: training has diverged, the loss is %.3g times that of the first step; begin a new run "
+                "with a lower learning rate (--set lr=...)",
+                self.run,
+                times,
+            )
 
 
 class Remarks(logging.Handler):

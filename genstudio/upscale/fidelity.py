@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,14 @@ class FidelityRecipe(Recipe):
     validation_px: int = 512
 
     @property
+    def best_by(self) -> str | None:
+        return "psnr_y"
+
+    @property
+    def best_is(self) -> Literal["least", "most"]:
+        return "most"
+
+    @property
     def min_side_px(self) -> int:
         """The shortest side a training picture may have."""
         return (self.crop_px + 2 * MARGIN_PX) * self.net.scale
@@ -55,7 +63,7 @@ class FidelityLearner(OneNet):
 
     def __init__(self, recipe: FidelityRecipe, store: PictureStore | None) -> None:
         self.recipe = recipe
-        super().__init__(begin(recipe), recipe.lr, recipe.warmup, store)
+        super().__init__(begin(recipe), recipe.lr, recipe.warmup, store, recipe.validation_pictures)
 
     def batch(self, k: int, process: int) -> tuple[Tensor, Tensor]:
         """(N, 3, crop, crop) reduced and (N, 3, crop * scale, crop * scale) original, 0..1."""

@@ -86,6 +86,10 @@ class TaughtRecipe(FidelityRecipe):
     discriminator_lr: float = 4e-4
 
     @property
+    def best_by(self) -> str | None:
+        return None  # its losses begin to count one after another, so early scores are no rivals
+
+    @property
     def counterpart(self) -> str:
         """The faithful weights that results can be mixed with."""
         return f"compact-x{self.net.scale}"
@@ -133,7 +137,7 @@ class TaughtLearner(OneNet):
         self, recipe: TaughtRecipe, store: PictureStore | None, records: Records | None = None
     ) -> None:
         self.recipe = recipe
-        super().__init__(begin(recipe), recipe.lr, recipe.warmup, store)
+        super().__init__(begin(recipe), recipe.lr, recipe.warmup, store, recipe.validation_pictures)
         self.records = records
         self.discriminator = Discriminator(recipe.discriminator)
         self.discriminator.to(memory_format=torch.channels_last)

@@ -1,7 +1,6 @@
 """A published upscaler that others learn from: the largest net that answers well, whatever it costs."""
 
 import hashlib
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,10 @@ def school(recipe: TaughtRecipe, store: PictureStore, teacher: Path) -> Schoolin
     answer = Teacher(teacher, scale)
     path = store_cache() / f"lessons-{plan.key(store, scale, answer.sha256, recipe.seed)}.bin"
     title = f"{plan.count} answers of {teacher.stem}, {plan.bytes(scale) / 1e9:.1f} GB"
-    began = time.monotonic()
     with Progress(title, plan.count, 0, enabled=True) as progress:
 
         def show(done: int, _: int) -> None:
-            progress.show(done, {}, done / (time.monotonic() - began))
+            progress.step(done)
 
         records = learn(
             path,

@@ -16,8 +16,10 @@ import difflib
 import functools
 import hashlib
 import importlib
+import json
 import logging
 import os
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +125,7 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     Raises UsageError for an unknown name, WeightsError for a file that is missing or cannot be fetched.
     """
     path = Path(name_or_path)
+    _refuse_run(path)
     if path.is_file():
         # A file of a known folder is held to its index however it was named.
         place = path.parent.resolve()
@@ -151,6 +154,24 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
         fetch(key, entry.url, entry.sha256, target)
         return target, entry.sha256
     raise _unknown(bare, task)
+
+
+def _refuse_run(path: Path) -> None:
+    """Raises WeightsError for the folder of a training run, or a checkpoint in one."""
+    run = path.parent if path.suffix == ".ckpt" else path
+    if (run / "recipe.json").is_file():
+        raise WeightsError(
+            f"{path}: expected weights, found a training run; make weights of it first: "
+            f"genstudio export {shlex.quote(str(run))} --name {_named_after(run)}"
+        )
+
+
+def _named_after(run: Path) -> str:
+    try:
+        task, _, name = json.loads((run / "recipe.json").read_text("utf-8"))["name"].partition("/")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return "TASK/NAME"
+    return f"{task}/my-{name}"
 
 
 def family(name: str) -> str:

@@ -34,10 +34,12 @@ def test_every_option_arrives(photos: Path, monkeypatch: pytest.MonkeyPatch) -> 
     words = ["compact-x2", "--data", str(photos), "--styles", "s", "--out", "o", "--steps", "3", "--minutes"]
     words += ["0.5", "--set", "lr=1", "--set", "crop_px=8", "--clean", "none", "--metric", "untrained"]
     words += ["--download", "--resume", "--dry-run", "--device", "cpu", "--seed", "7"]
+    words += ["--validate", "v", "--teacher", "t.pth"]
     assert main("upscale", words) == 0
     ((name, options),) = seen
     assert name == "upscale/compact-x2"
     expected = {"data": photos, "styles": "s", "out": "o", "steps": 3, "minutes": 0.5, "clean": "none"}
+    expected |= {"validate_": "v", "teacher": "t.pth"}
     expected |= {"set": ("lr=1", "crop_px=8"), "metric": "untrained", "device": "cpu", "seed": 7}
     assert options == TrainOptions(download=True, resume=True, dry_run=True, **expected)
     assert options.model_fields_set == set(TrainOptions.model_fields)

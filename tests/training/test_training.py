@@ -481,6 +481,11 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text("utf-8").splitlines()]
     assert rows[-1]["step"] == 4
+    more = [*command, "--resume", "--steps", "6", "--out", str(tmp_path / "more")]
+    shutil.copytree(tmp_path / "run", tmp_path / "more")
+    done = subprocess.run(more, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "step 6 of 6" in done.stderr
 
     class BothBatches(FidelityLearner):
         def batch(self, k: int, process: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -565,10 +570,10 @@ def test_float16_goes_on_with_its_loss_scale(store: PictureStore, tmp_path: Path
     about: dict[str, Any] = {"step": 1, "minutes": 0.0, "best": 0.0, "measure": None}
     checkpoint.save(path, learner, average=average, scaler=scaler, **about)
     fresh = torch.GradScaler("cpu", init_scale=2.0)
-    checkpoint.load(path, learner, average, torch.device("cpu"), fresh)
+    checkpoint.load(tmp_path, learner, average, torch.device("cpu"), fresh)
     assert fresh.get_scale() == 2.0**20
     checkpoint.save(path, learner, average=average, **about)  # of a run in float32
-    checkpoint.load(path, learner, average, torch.device("cpu"), fresh)
+    checkpoint.load(tmp_path, learner, average, torch.device("cpu"), fresh)
     assert fresh.get_scale() == 2.0**20
 
 

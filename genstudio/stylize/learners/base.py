@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from genstudio.data.store import PictureStore
-from genstudio.training.learner import OneNet, channels_last
+from genstudio.training.learner import OneNet, channels_last, spread
 from genstudio.training.optimizer import muon
 from genstudio.training.recipe import Recipe
 
@@ -64,7 +64,8 @@ class StyleLearner(OneNet):
     """One net, of which `learns` is what learns; without stores it can only load and export."""
 
     def __init__(self, net: nn.Module, learns: nn.Module, recipe: StyleRecipe, stores: Stores | None) -> None:
-        super().__init__(net, recipe.lr, recipe.warmup, stores.photos if stores else None)
+        most = recipe.validation_pictures
+        super().__init__(net, recipe.lr, recipe.warmup, stores.photos if stores else None, most)
         self.optimizer = muon(learns, recipe.lr)
         self.reduction = recipe.reduction
         self.validation_px = recipe.validation_px
@@ -72,7 +73,8 @@ class StyleLearner(OneNet):
         self.judge: nn.Module | None = None  # stands still; made by those that learn
         self.paintings = stores.paintings if stores else None
         if self.paintings is not None:
-            self.paintings_train, self.paintings_validation = self.paintings.split()
+            self.paintings_train, held_back = self.paintings.split()
+            self.paintings_validation = spread(held_back, most)
 
     def prepare(self, accelerator: Accelerator) -> list[nn.Module]:
         nets = super().prepare(accelerator)
