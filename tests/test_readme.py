@@ -48,7 +48,7 @@ def choices(field: FieldInfo) -> str:
 
 def flag(name: str, field: FieldInfo) -> str:
     names = [word for extra in field.metadata for word in getattr(extra, "name", None) or ()]
-    return names[0] if names else f"--{name.replace('_', '-')}"
+    return names[0] if names else f"--{name.strip('_').replace('_', '-')}"
 
 
 def own_fields(task: str) -> Mapping[str, FieldInfo]:

@@ -86,9 +86,10 @@ def load(
 def is_community(name: str, task: str) -> bool:
     """Whether this is a model that others have made: a file, or the name of one that was imported.
 
-    Raises WeightsError for a file that is no model's.
+    Raises WeightsError for a file that is no model's, and for a training run.
     """
     path = Path(name)
+    weights.refuse_run(path)
     if path.suffix.lower() in (".pth", ".pt", ".ckpt"):
         return True
     if path.is_file():

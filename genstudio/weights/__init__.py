@@ -22,6 +22,7 @@ from genstudio.weights.names import (
     own,
     packaged,
     read_index,
+    refuse_run,
     verified,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "packaged",
     "read_header",
     "read_index",
+    "refuse_run",
     "save",
     "verified",
 ]

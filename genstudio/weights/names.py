@@ -125,7 +125,7 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     Raises UsageError for an unknown name, WeightsError for a file that is missing or cannot be fetched.
     """
     path = Path(name_or_path)
-    _refuse_run(path)
+    refuse_run(path)
     if path.is_file():
         # A file of a known folder is held to its index however it was named.
         place = path.parent.resolve()
@@ -156,7 +156,7 @@ def find(name_or_path: str | Path, task: str) -> tuple[Path, str | None]:
     raise _unknown(bare, task)
 
 
-def _refuse_run(path: Path) -> None:
+def refuse_run(path: Path) -> None:
     """Raises WeightsError for the folder of a training run, or a checkpoint in one."""
     run = path.parent if path.suffix == ".ckpt" else path
     if (run / "recipe.json").is_file():

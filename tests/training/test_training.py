@@ -481,8 +481,9 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text("utf-8").splitlines()]
     assert rows[-1]["step"] == 4
-    more = [*command, "--resume", "--steps", "6", "--out", str(tmp_path / "more")]
     shutil.copytree(tmp_path / "run", tmp_path / "more")
+    again = {str(tmp_path / "run"): str(tmp_path / "more"), "4": "6"}
+    more = [*(again.get(word, word) for word in command), "--resume"]
     done = subprocess.run(more, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "step 6 of 6" in done.stderr
