@@ -4,6 +4,7 @@ import ast
 import difflib
 import importlib
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def _docstrings(module: ModuleType) -> dict[str, str]:
     """By a recipe's name, the text that stands after it in its module."""
     body = ast.parse(inspect.getsource(module)).body
     found: dict[str, str] = {}
-    for assignment, text in zip(body, body[1:], strict=False):
+    for assignment, text in itertools.pairwise(body):
         if (
             isinstance(assignment, ast.Assign)
             and isinstance(assignment.targets[0], ast.Name)
