@@ -11,7 +11,8 @@ at random comes from its own number, so a resumed run goes on exactly as the str
 
 A run is a folder:
 
-    recipe.json  run.json  stats.jsonl  samples/  last.ckpt  previous.ckpt  best.ckpt  tensorboard/
+    recipe.json  run.json  stats.jsonl  curves.csv  samples/  tensorboard/
+    last.ckpt  previous.ckpt  best.ckpt
 """
 
 import json
@@ -36,7 +37,7 @@ from genstudio.images.atomic import as_output_error
 from genstudio.training import checkpoint
 from genstudio.training.progress import Progress
 from genstudio.training.recipe import Learner, Recipe, Update
-from genstudio.training.stats import STATS, Divergence, Remarks, forget, record
+from genstudio.training.stats import STATS, Divergence, Remarks, forget, record, write_curves
 from genstudio.training.stop import StopRequest
 
 NOTES = "run.json"
@@ -141,6 +142,7 @@ def train(
     began = time.monotonic()
     saved = began
     scores: dict[str, float] = {}
+    since_best, enough = 0, False
     sign = 1 if recipe.best_is == "least" else -1
     divergence = Divergence(run)
     with (
@@ -160,7 +162,7 @@ def train(
             whole = accelerator.sync_gradients
             if whole:
                 follow(average, learner.net, recipe.ema_decay)
-            asked = stop.asked or (minutes is not None and now - began > minutes * 60)
+            asked = stop.asked or enough or (minutes is not None and now - began > minutes * 60)
             if accelerator.use_distributed:  # they must leave the loop together, and their clocks differ
                 if asked:
                     accelerator.set_trigger()
@@ -201,14 +203,21 @@ def train(
                 score = scores.get(recipe.best_by or "")
                 if score is not None and sign * score < best:
                     best = sign * score
+                    since_best = 0
                     save(run / checkpoint.BEST, None, step=k, minutes=minutes_so_far, best=best)
+                elif score is not None and ended:
+                    since_best += 1
+                    enough = 0 < recipe.patience <= since_best
                 if not ended:
                     (run / "samples" / f"{k:07d}.png").unlink(missing_ok=True)  # it may be half a picture
             # Alone it need not wait for one more step; several processes leave together.
             if last or (validates and whole and stop.asked and not accelerator.use_distributed):
                 break
     accelerator.end_training()
-    return Result(k, k >= recipe.steps, stop.asked, spent + (time.monotonic() - began) / 60, scores)
+    if main and (run / STATS).is_file():
+        with as_output_error(str(run)):
+            write_curves(run)
+    return Result(k, k >= recipe.steps or enough, stop.asked, spent + (time.monotonic() - began) / 60, scores)
 
 
 def load_average(run: Path, learner: Learner) -> tuple[nn.Module, int, float]:

@@ -64,7 +64,8 @@ class Recipe:
     """What the loop itself reads of a recipe; a task's recipe adds its own.
 
     With `precision` "auto" a run computes in bfloat16 where the device has instructions for it, else in
-    float32. It validates on at most `validation_pictures` of the pictures held back.
+    float32. It validates on at most `validation_pictures` of the pictures held back,
+    and ends after `patience` validations in a row without a better one (0: not before its steps are made).
     """
 
     name: str
@@ -77,6 +78,7 @@ class Recipe:
     ema_decay: float = 0.999
     validate_every: int = 2_000
     validation_pictures: int = 64
+    patience: int = 0
     checkpoint_minutes: float = 5.0
 
     @property

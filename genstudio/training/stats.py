@@ -1,6 +1,7 @@
 """A run's story, stats.jsonl: a line for each log, validation and warning, in the order of the steps."""
 
 import contextlib
+import csv
 import json
 import logging
 from collections import deque
@@ -10,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-STATS = "stats.jsonl"
+STATS, CURVES = "stats.jsonl", "curves.csv"
 DIVERGED = 4
 log = logging.getLogger("genstudio")
 
@@ -36,6 +37,20 @@ def forget(run: Path, k: int) -> None:
     partial = stats.with_suffix(".part")
     partial.write_text("".join(kept), "utf-8")
     partial.replace(stats)
+
+
+def write_curves(run: Path) -> None:
+    """A run's numbers as a table, curves.csv: a line for each step that has any, a column for each name."""
+    rows: dict[int, dict[str, float]] = {}
+    for line in (run / STATS).read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if "warning" not in row:
+            rows.setdefault(row["step"], {}).update(row)
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    with (run / CURVES).open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(names))
+        table.writeheader()
+        table.writerows(rows[step] for step in sorted(rows))
 
 
 class Divergence:

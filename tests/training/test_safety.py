@@ -1,5 +1,6 @@
 """What can happen to a run from outside: signals, other processes, full disks, damaged files, other data."""
 
+import csv
 import os
 import re
 import shlex
@@ -291,6 +292,23 @@ def test_export_takes_the_best_of_the_validations(store: PictureStore, tmp_path:
     loop.train(learner, recipe, tmp_path, device="cpu", resume=True)
     _, step, _ = loop.load_average(tmp_path, FidelityLearner(recipe, None))
     assert step == 2
+
+
+def test_patience_ends_a_run_and_its_curves_are_a_table(store: PictureStore, tmp_path: Path) -> None:
+    class Scores(FidelityLearner):
+        scores = iter((20.0, 30.0, 25.0, 10.0, 9.0, 8.0))
+
+        def validate(self, net: nn.Module, samples: Path | None) -> dict[str, float]:
+            return {"psnr_y": next(self.scores)}
+
+    recipe = replace(TINY, steps=9, validate_every=1, patience=2)
+    result = loop.train(Scores(recipe, store), recipe, tmp_path, device="cpu")
+    # With the step after the fourth, where several processes can leave together.
+    assert (result.step, result.finished, result.stopped) == (5, True, False)
+    with (tmp_path / "curves.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["psnr_y"] for row in rows[:4]] == ["20.0", "30.0", "25.0", "10.0"]
+    assert float(rows[-1]["loss"]) > 0
 
 
 def test_the_export_hint_works_as_it_stands(
