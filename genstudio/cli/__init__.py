@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 from genstudio.cli import process
-from genstudio.cli.app import app
+from genstudio.cli.app import LIST_RECIPES, app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. `arguments` are sys.argv[1:] if not given."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words == ["train", "--list"]:  # takes no recipe and no pictures, which `train` cannot do without
-        words = ["train --list"]
+    if " ".join(words) == LIST_RECIPES:
+        words = [LIST_RECIPES]
     return process.run(app, words)

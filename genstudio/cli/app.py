@@ -44,7 +44,8 @@ COMMANDS = {
     "train": Command(
         "training:train",
         "RECIPE --data DIR",
-        "Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.",
+        "Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.\n\n"
+        "genstudio train --list shows all recipes.",
     ),
     "export": Command(
         "training:export",
@@ -110,6 +111,10 @@ for _name, _command in COMMANDS.items():
     _usage = " ".join(["Usage: genstudio", _name, *_command.arguments.split(), "[OPTIONS]"])
     _of_function = {} if _name == "evaluate" else {"usage": _usage}  # an App has its own
     app.command(f"genstudio.cli.{_command.function}", name=_name, help=_command.help, **_of_function)
+
+# `train --list`, which takes neither a recipe nor pictures, as `train` must.
+LIST_RECIPES = "train --list"
+app.command("genstudio.cli.training:recipes", name=LIST_RECIPES, show=False)
 
 # Of a model whose fields are a command's options.
 TASK = Parameter(name="*", group=_OPTIONS)

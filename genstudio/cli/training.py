@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def train(recipe: str, /, *, options: Annotated[TrainOptions, TASK]) -> None:
-    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder. `genstudio train
-    --list` shows all recipes.
+    """Train a model by its recipe, upscale/compact-x4 for example; the run is a folder.
+
+    genstudio train --list shows all recipes.
 
     Parameters
     ----------

@@ -37,17 +37,21 @@ def save(
     minutes: float,
     best: float,
     measure: str | None,
+    due: bool = False,
+    again: bool = False,
 ) -> None:
     """Write a checkpoint, without a learner one to export from alone.
 
     Args:
         scaler: of the loss, in float16.
+        due: the validation of this step comes after, so a run that goes on begins with it.
+        again: of the same step as the last one, which it replaces.
 
     Raises:
         WeightsError: see `diverged`.
         OutputError: the disk is full, or not to be written to; what was there stays.
     """
-    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "measure": measure}
+    state: dict[str, Any] = {"step": step, "minutes": minutes, "best": best, "measure": measure, "due": due}
     state["average"] = average.state_dict()
     if learner is not None:
         state["learner"] = learner.state_dict()
@@ -61,7 +65,7 @@ def save(
                 _write(state, file)
                 file.flush()
                 os.fsync(file.fileno())  # what a name stands for must be on the disk before the name
-            if path.name == LAST and path.is_file():
+            if path.name == LAST and path.is_file() and not again:
                 path.replace(path.with_name(BEFORE))
             partial.replace(path)
     except BaseException:
@@ -85,8 +89,9 @@ def load(
     average: AveragedModel,
     device: torch.device,
     scaler: torch.GradScaler | None = None,
-) -> tuple[int, float, float, str | None]:
-    """Step, minutes, the best score so far and what it is measured by; the rest goes where it belongs.
+) -> tuple[int, float, float, str | None, bool]:
+    """Step, minutes, the best score so far, its measure, and whether that step's validation is due;
+    the rest goes where it belongs.
 
     Of the last checkpoint, or with a warning of the one before it. Raises WeightsError where there is none,
     or both are damaged or of another recipe.
@@ -102,7 +107,7 @@ def load(
             log.warning("%s; going on from %s, step %d", _reason(first), path.name, found[0])
         with contextlib.suppress(WeightsError):  # may be later than the last: it is saved after a validation
             best = _open(run / BEST, torch.device("cpu"))
-            return found[0], found[1], float(best["best"]), best["measure"]
+            return found[0], found[1], float(best["best"]), best["measure"], found[4]
         return found
     assert first is not None
     raise first
@@ -143,7 +148,7 @@ def _read(
     average: AveragedModel,
     device: torch.device,
     scaler: torch.GradScaler | None,
-) -> tuple[int, float, float, str | None]:
+) -> tuple[int, float, float, str | None, bool]:
     state = _open(path, device)
     try:
         if learner is not None:
@@ -153,7 +158,7 @@ def _read(
         average.load_state_dict(state["average"])
         # The runs of some weights that ship are older than these two.
         best, measure = state.get("best", math.inf), state.get("measure")
-        return int(state["step"]), float(state["minutes"]), float(best), measure
+        return int(state["step"]), float(state["minutes"]), float(best), measure, bool(state.get("due"))
     except (RuntimeError, KeyError, ValueError) as error:
         raise _unusable(path, error) from error
 

@@ -117,9 +117,11 @@ def train(
     average.module.to(accelerator.device)  # its counter stays on the CPU, where asking it costs nothing
     update = Update(accelerator, recipe.clip_norm)
     save = partial(checkpoint.save, average=average, scaler=accelerator.scaler, measure=recipe.measure)
-    k, spent, best = 0, 0.0, math.inf
+    k, spent, best, due = 0, 0.0, math.inf, False
     if resume:
-        k, spent, best, by = checkpoint.load(run, learner, average, accelerator.device, accelerator.scaler)
+        k, spent, best, by, due = checkpoint.load(
+            run, learner, average, accelerator.device, accelerator.scaler
+        )
         if recipe.measure and by and by != recipe.measure:
             log.warning("%s: the best net is sought anew, by %s (was %s)", run, recipe.measure, by)
             best = math.inf
@@ -151,6 +153,33 @@ def train(
         Progress(recipe.name, recipe.steps, k, enabled=main, minutes=minutes) as progress,
     ):
         first = k
+
+        def validate() -> None:
+            nonlocal scores, best, since_best, enough
+            picture = run / "samples" / f"{k:07d}.png"
+            progress.doing("validating")
+            ended = False
+            with stop.interrupts(), torch.no_grad(), Remarks(run, k):
+                divergence.check()
+                scores = learner.validate(average.module, picture)
+                progress.note(k, scores)
+                record(accelerator, run, k, scores)
+                ended = True
+            if not ended:
+                picture.unlink(missing_ok=True)  # it may be half there
+                return
+            spent_now = spent + (time.monotonic() - began) / 60
+            score = scores.get(recipe.best_by or "")
+            if score is not None and sign * score < best:
+                best, since_best = sign * score, 0
+                save(run / checkpoint.BEST, None, step=k, minutes=spent_now, best=best)
+            elif score is not None:
+                since_best += 1
+                enough = 0 < recipe.patience <= since_best
+            save(run / checkpoint.LAST, learner, step=k, minutes=spent_now, best=best, again=True)
+
+        if main and due:
+            validate()
         while k < recipe.steps:
             torch.manual_seed(_seed(recipe.seed, k, accelerator.process_index))
             with accelerator.accumulate(*wrapped):
@@ -189,27 +218,10 @@ def train(
             minutes_so_far = spent + (now - began) / 60
             # Before validation, which may take long and be interrupted.
             if main and (last or (whole and (validates or now - saved > recipe.checkpoint_minutes * 60))):
-                save(run / checkpoint.LAST, learner, step=k, minutes=minutes_so_far, best=best)
+                save(run / checkpoint.LAST, learner, step=k, minutes=minutes_so_far, best=best, due=validates)
                 saved = now
             if validates and not stop.asked:
-                progress.doing("validating")
-                ended = False
-                with stop.interrupts(), torch.no_grad(), Remarks(run, k):
-                    divergence.check()
-                    scores = learner.validate(average.module, run / "samples" / f"{k:07d}.png")
-                    progress.note(k, scores)
-                    record(accelerator, run, k, scores)
-                    ended = True
-                score = scores.get(recipe.best_by or "")
-                if score is not None and sign * score < best:
-                    best = sign * score
-                    since_best = 0
-                    save(run / checkpoint.BEST, None, step=k, minutes=minutes_so_far, best=best)
-                elif score is not None and ended:
-                    since_best += 1
-                    enough = 0 < recipe.patience <= since_best
-                if not ended:
-                    (run / "samples" / f"{k:07d}.png").unlink(missing_ok=True)  # it may be half a picture
+                validate()
             # Alone it need not wait for one more step; several processes leave together.
             if last or (validates and whole and stop.asked and not accelerator.use_distributed):
                 break
