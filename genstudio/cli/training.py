@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from genstudio import weights
 from genstudio.cli.app import TASK
-from genstudio.errors import Stopped, UsageError
-from genstudio.tasks import TASKS
+from genstudio.errors import Stopped
 from genstudio.training.options import TrainOptions
 
 if TYPE_CHECKING:
