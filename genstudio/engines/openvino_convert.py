@@ -136,21 +136,12 @@ def convert(net: "nn.Module", format: str) -> tuple[openvino.Model, dict[str, An
     """(graph, its facts as in `Net`) of one of our nets. It computes in `format` where the net does: what the
     net keeps in float32, the picture around its convolutions, is so in the graph as well."""
     import torch
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     takes: tuple[str, ...] = getattr(net, "takes", ())
     net = net.to(getattr(torch, format)).requires_grad_(False)
     # Named one by one, for then they are inputs by name, and open in height and width.
     example = {"x": torch.zeros(1, 3, *TRACED_PX), **{name: torch.ones(1) for name in takes}}
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of what tracing fixes, which the tests compare
-            frontend = FrontEndManager().load_by_framework("pytorch")
-            decoder = TorchScriptPythonDecoder(net, example_input=example)  # has to outlive the conversion
-            model = frontend.convert(frontend.load(decoder))
-    except Exception as error:  # of any type, on what its authors have not foreseen
-        raise NoConversionError(f"{type(net).__name__} cannot be converted ({_reason(error)})") from error
+    model = graph(net, example)
     described: Any = net  # what our nets say of themselves, which torch's types cannot
     facts = {
         "scale": described.scale,
@@ -160,6 +151,25 @@ def convert(net: "nn.Module", format: str) -> tuple[openvino.Model, dict[str, An
         "bytes_per_px": _bytes_per_px(model),
     }
     return model, facts  # the model's constants are the net's own memory
+
+
+def graph(net: "nn.Module", example: Any) -> openvino.Model:
+    """What torch traces of `net` when it is called with `example`: a tensor, or tensors by their names.
+
+    Raises NoConversionError where OpenVINO has no counterpart of what the net does.
+    """
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of what tracing fixes, which the tests compare
+            frontend = FrontEndManager().load_by_framework("pytorch")
+            decoder = TorchScriptPythonDecoder(net, example_input=example)  # has to outlive the conversion
+            return frontend.convert(frontend.load(decoder))
+    except Exception as error:  # of any type, on what its authors have not foreseen
+        raise NoConversionError(f"{type(net).__name__} cannot be converted ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:

@@ -55,11 +55,11 @@ class Teacher:
 
     def _on_cpu(self, pictures: Tensor) -> Tensor:
         if self.compiled is None:
-            import openvino
+            from genstudio.engines import choosing, openvino_convert
 
-            example, shape = pictures[:1], [-1, 3, -1, -1]
-            net = openvino.convert_model(self.net.float(), example_input=example, input=shape)
-            self.compiled = openvino.Core().compile_model(net, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+            net = openvino_convert.graph(self.net.float(), pictures)  # lessons are all of one size
+            hint = {"INFERENCE_PRECISION_HINT": "bf16"}
+            self.compiled = choosing.core().compile_model(net, "CPU", hint)
         return torch.from_numpy(np.array(self.compiled(pictures.numpy())[0]))
 
 
