@@ -42,4 +42,12 @@ def locked(run: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # A run that was refused leaves nothing behind.
+        empty = [each.name for each in run.iterdir()] == [LOCK]
+        if empty:
+            with contextlib.suppress(OSError):  # Windows removes no file that is open
+                (run / LOCK).unlink()
         lock.release()
+        if empty:
+            with contextlib.suppress(OSError):
+                run.rmdir()
