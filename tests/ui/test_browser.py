@@ -32,7 +32,7 @@ def test_denoise_many(visit: Any) -> None:
     seen = visit("Denoise")
     drop(seen, "pictures-denoise", png("a.png", (40, 30)), png("b.png", (30, 40)), {**BAD, "name": "c.png"})
     seen.locator("#run-denoise").click()
-    seen.get_by_text("c.png: expected a picture").last.wait_for()
+    seen.get_by_text("c.png: SVG is not read").last.wait_for()
     seen.get_by_text("b.png 30 × 40").or_(
         seen.locator("#report-denoise", has_text="30 × 40")
     ).first.wait_for()
