@@ -69,11 +69,11 @@ def client(page: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
 def context(page: Any) -> Iterator[Any]:
     """One for all: the page's own scripts are then read but once. A session is a page's, not a browser's."""
     playwright = pytest.importorskip("playwright.sync_api")
-    playwright.expect.set_options(timeout=30_000)
+    playwright.expect.set_options(timeout=180_000)
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         context = browser.new_context()
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(180_000)
         yield context
         browser.close()
 
