@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from genstudio.errors import InputError
 from genstudio.images import colours
@@ -122,12 +122,15 @@ def _tiff(file: BinaryIO, max_pixels: int) -> Picture:
     notes = tiff.notes(top) + said
     if by_tifffile:
         return still(tiff.decoded(top), "TIFF", known, notes, turn)
-    with opened(tiff.pixels_alone(top), max_pixels) as image, bound.at(max_pixels):
-        if known.icc_profile:
-            image.info["icc_profile"] = known.icc_profile
-        array, converted = pixels(image)
-        if image.mode in ("CMYK", "LAB"):
-            known = replace(known, icc_profile=None)
+    try:
+        with opened(tiff.pixels_alone(top), max_pixels) as image, bound.at(max_pixels):
+            if known.icc_profile:
+                image.info["icc_profile"] = known.icc_profile
+            array, converted = pixels(image)
+            if image.mode in ("CMYK", "LAB"):
+                known = replace(known, icc_profile=None)
+    except UnidentifiedImageError:  # samples of a layout that Pillow has not
+        return still(tiff.decoded(top), "TIFF", known, notes, turn)
     return still(array, "TIFF", known, converted + notes, turn)
 
 

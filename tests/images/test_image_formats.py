@@ -138,6 +138,50 @@ def test_tiffs_of_many_compressions_are_read(compression: str) -> None:
     assert images.size(file.getvalue()) == (80, 64)
 
 
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiffs_of_few_bits_fill_all_8(bits: int, channels: int) -> None:
+    array = noise(9, 11, channels) >> (8 - bits)
+    model = "minisblack" if channels == 1 else "rgb"
+    file = io.BytesIO()
+    tifffile.imwrite(file, array.squeeze(), photometric=model, bitspersample=bits)
+    assert np.array_equal(only(file.getvalue()), array * np.uint8(255 // (2**bits - 1)))
+
+
+def test_one_bit_is_read_as_grey_alone() -> None:
+    array = noise(9, 11, 3) > 127
+    file = io.BytesIO()
+    tifffile.imwrite(file, array[..., 0], photometric="minisblack")
+    assert np.array_equal(only(file.getvalue())[..., 0], array[..., 0] * np.uint8(255))
+    file = io.BytesIO()
+    tifffile.imwrite(file, array, photometric="rgb")
+    with pytest.raises(InputError, match="expected 8 bits a channel, found 1-bit pixels of several"):
+        images.read(file.getvalue())
+
+
+def test_colours_that_cannot_be_told_are_named_and_not_guessed() -> None:
+    file = io.BytesIO()
+    tifffile.imwrite(file, ramp(), photometric="cielab", compression="lerc")
+    with pytest.raises(InputError, match="expected grey or RGB in such a TIFF, found CIELAB"):
+        images.read(file.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 1), (5, 1, 1), (5, 4, 1), (1, 5, 3), (5, 1, 2)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_arrays_of_any_strides_are_written(shape: tuple[int, int, int], dtype: Any) -> None:
+    array = np.lib.stride_tricks.as_strided(noise(*shape, dtype), shape, strides_of(shape, dtype))
+    for format in ("PNG", "TIFF"):
+        assert np.array_equal(only(written(of(array), format)[0]), array)
+    deep = b"P5 4 3 65535\n" + noise(3, 4, 1, np.uint16).astype(">u2").tobytes()
+    assert np.array_equal(only(written(images.read(deep), "PNG")[0]), only(deep))
+
+
+def strides_of(shape: tuple[int, int, int], dtype: Any) -> tuple[int, ...]:
+    """Those of an array in C order, but 0 along axes of length 1, where it makes no difference."""
+    usual = np.zeros(shape, dtype).strides
+    return tuple(stride if length > 1 else 0 for stride, length in zip(usual, shape, strict=True))
+
+
 def test_an_unknown_compression_is_named() -> None:
     file = io.BytesIO()
     tifffile.imwrite(file, ramp(), photometric="rgb")

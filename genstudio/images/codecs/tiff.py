@@ -26,6 +26,7 @@ _SAMPLES, _FORMAT, _EXTRA = 277, 339, 338
 _PIXELS = (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, *range(320, 326), 332, 338)
 _PIXELS += (339, 347, *range(512, 522), 529, 530, 531, 532, 34677, 50674)
 _BY_PILLOW = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32809, 32946, 34925, 50000})  # compressions
+_MAKE_RGB = frozenset({7, 50001, 50002, 52546})  # JPEG, WebP, JPEG XL: their decoders' work
 _COLOURS = {2: 3, 6: 3, 8: 3, 5: 4}  # samples of RGB, YCbCr, Lab and CMYK; else 1
 _UNASSOCIATED, _ASSOCIATED = 2, 1  # alpha
 # An ImageDescription that is a program's note on the file's own shape and scale.
@@ -102,8 +103,12 @@ def decoded(top: Directory) -> Array:
     with tifffile.TiffFile(pixels_alone(top)) as file:
         page = file.pages.first
         model = tifffile.PHOTOMETRIC(page.photometric).name
-        if model not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
+        if model == "YCBCR" and page.compression in _MAKE_RGB:
+            model = "RGB"
+        if model not in ("MINISBLACK", "MINISWHITE", "RGB"):
             raise InputError(f"expected grey or RGB in such a TIFF, found {model}; convert it to RGB")
+        if page.bitspersample == 1 and page.samplesperpixel > 1:  # tifffile's own come back as others
+            raise InputError("expected 8 bits a channel, found 1-bit pixels of several; convert it to 8 bits")
         try:
             array = page.asarray()
         except (ValueError, KeyError) as error:
@@ -115,7 +120,7 @@ def decoded(top: Directory) -> Array:
             array = np.moveaxis(array, 0, -1)
         array = array.reshape(page.imagelength, page.imagewidth, -1)
         bits = page.bitspersample
-    colours = 3 if model in ("RGB", "YCBCR") else 1
+    colours = 3 if model == "RGB" else 1
     extra = top.numbers(_EXTRA)
     alpha = 1 if extra and extra[0] in (_ASSOCIATED, _UNASSOCIATED) else 0
     array = _full_range(array[:, :, : colours + alpha], bits)
